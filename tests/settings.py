@@ -1,0 +1,34 @@
+"""Settings for the tests: those of the site, on a quick cluster of their own."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import dj_database_url
+
+from batchsite.localpg import database_settings
+from batchsite.settings import *  # noqa: F403
+from batchsite.settings import INSTALLED_APPS, VAR_DIR
+
+SECRET_KEY = "only-for-tests-" * 5
+DEBUG = False
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.toys"]
+
+_url = os.environ.get("TEST_DATABASE_URL") or os.environ.get("DATABASE_URL")
+DATABASES = {
+    "default": dj_database_url.parse(_url, conn_max_age=60, conn_health_checks=True)
+    if _url
+    else database_settings(VAR_DIR, "test")
+}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Removed when the process ends: the name must live as long as the settings do.
+_media = tempfile.TemporaryDirectory(prefix="batchsite-media-")
+MEDIA_ROOT = Path(_media.name)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = True  # no walk over all static files at each client's start
