@@ -23,8 +23,26 @@ INSERT, UPDATE, DELETE = "insert", "update", "delete"
 
 # Of a column of the journal: each would cost at every write, or change whenever the model's words do.
 DROPPED_OPTIONS = frozenset(
-    "auto_now auto_now_add blank choices db_default db_index default editable error_messages help_text null"
-    " primary_key unique unique_for_date unique_for_month unique_for_year validators verbose_name".split()
+    {
+        "auto_now",
+        "auto_now_add",
+        "blank",
+        "choices",
+        "db_default",
+        "db_index",
+        "default",
+        "editable",
+        "error_messages",
+        "help_text",
+        "null",
+        "primary_key",
+        "unique",
+        "unique_for_date",
+        "unique_for_month",
+        "unique_for_year",
+        "validators",
+        "verbose_name",
+    }
 )
 
 M = TypeVar("M", bound=models.Model)

@@ -1,0 +1,170 @@
+"""The history of an object out of the journal, in words that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.utils import formats
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from . import journal
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field before and after, in words; "" is empty."""
+
+    name: str
+    label: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One write to the object: `action` is "insert", "update" or "delete"."""
+
+    id: int
+    when: datetime
+    action: str
+    changes: tuple[FieldChange, ...]
+    run: int | None
+    user: str
+
+    @property
+    def label(self) -> str:
+        """Created, Changed or Deleted."""
+        labels = {
+            journal.INSERT: _("Created"),
+            journal.UPDATE: _("Changed"),
+            journal.DELETE: _("Deleted"),
+        }
+        return labels[self.action]
+
+
+@dataclass(frozen=True)
+class RunNote:
+    """What a run was: its batch and the person who asked for it."""
+
+    batch: int
+    batch_type: str
+    kind: str
+    person: str
+
+
+def history(obj: models.Model, limit: int = 50, before: int | None = None) -> list[Entry]:
+    """Return the writes to an object, the latest first; `before` (an entry's id) turns the page.
+
+    The journal holds the row before each update and delete: what a write made of it is the row before the next
+    write, or the row as it is now.
+    """
+    model = type(obj)
+    events = journal.event_model(model)._base_manager.using(obj._state.db)
+    events = events.filter(**{model._meta.pk.name: obj.pk})
+    page = events.filter(pgh_id__lt=before) if before else events
+    rows: list[Values] = list(page.order_by("-pgh_id").values()[:limit])
+    later = events.filter(pgh_id__gte=before).order_by("pgh_id").values().first() if before else None
+    if later is None:
+        later = model._base_manager.using(obj._state.db).filter(pk=obj.pk).values().first()
+    fields = _shown_fields(model, rows)
+    words = _Words(fields, [*rows, later or {}])
+    entries = []
+    for row in rows:
+        old = {} if row["pgh_label"] == journal.INSERT else row
+        new = {journal.INSERT: row, journal.UPDATE: later or {}, journal.DELETE: {}}[row["pgh_label"]]
+        entries.append(
+            Entry(
+                id=row["pgh_id"],
+                when=row["pgh_created_at"],
+                action=row["pgh_label"],
+                changes=tuple(words.changes(old, new)),
+                run=row["pgh_run"],
+                user=row["pgh_user"] or "",
+            )
+        )
+        later = row
+    return entries
+
+
+def describe_runs(ids: Iterable[int | None]) -> dict[int, RunNote]:
+    """Return what the runs were, by their numbers; one that is gone is left out."""
+    wanted = {number for number in ids if number is not None}
+    if not wanted:
+        return {}
+    runs = apps.get_model("batches", "Run")._default_manager.filter(pk__in=wanted).select_related("batch")
+    return {
+        run.pk: RunNote(
+            batch=run.batch_id,
+            batch_type=run.batch.type,
+            kind=run.get_kind_display(),
+            person=run.requested_by_name,
+        )
+        for run in runs
+    }
+
+
+def _shown_fields(model: type[models.Model], rows: list[Values]) -> list[models.Field]:
+    """The fields that a person can change and that the journal holds."""
+    held = set(rows[0]) if rows else set()
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if field.editable and not field.primary_key and field.attname in held
+    ]
+
+
+class _Words:
+    """Turns values into words, with one query for each foreign key."""
+
+    def __init__(self, fields: list[models.Field], rows: list[Values]) -> None:
+        self.fields = fields
+        self.labels: dict[str, dict[Any, str]] = {}
+        for field in fields:
+            if isinstance(field, models.ForeignKey):
+                keys = {row[field.attname] for row in rows if row.get(field.attname) is not None}
+                self.labels[field.attname] = _labels(field, keys)
+
+    def changes(self, old: Values, new: Values) -> Iterable[FieldChange]:
+        for field in self.fields:
+            name = field.attname
+            if old.get(name) != new.get(name):
+                before, after = self.word(field, old.get(name)), self.word(field, new.get(name))
+                if before or after:
+                    yield FieldChange(field.name, _sentence_case(field.verbose_name), before, after)
+
+    def word(self, field: models.Field, value: Any) -> str:
+        if value is None or value == "":
+            return ""
+        if isinstance(field, models.ForeignKey):
+            return self.labels[field.attname].get(value, str(value))
+        if isinstance(value, bool):
+            return _("Yes") if value else _("No")
+        if field.choices:
+            return str(dict(field.flatchoices).get(value, value))
+        if isinstance(value, datetime):
+            return str(formats.localize(localtime(value)))
+        if isinstance(value, Decimal):
+            return formats.number_format(value)
+        return str(formats.localize(value)) if not isinstance(value, str) else value
+
+
+def _labels(field: models.ForeignKey, keys: set[Any]) -> dict[Any, str]:
+    if not keys:
+        return {}
+    target = field.target_field.attname
+    related = field.related_model._base_manager.filter(**{f"{target}__in": keys})
+    return {getattr(obj, target): str(obj) for obj in related}
+
+
+def _sentence_case(text: Any) -> str:
+    words = str(text)
+    return words[:1].upper() + words[1:]
