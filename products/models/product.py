@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from batches import journal
 
+from .. import codes
 from .price import ProductPrice
 
 PRICE_LIMIT = 10_000_000
@@ -21,11 +22,23 @@ class ProductQuerySet(models.QuerySet["Product"]):
         """Keep what is sold at present."""
         return self.filter(active=True)
 
+    def search(self, term: str) -> "ProductQuerySet":
+        """Keep what somebody means who typed this: a number, a code in any of its forms, or words."""
+        words = term.split()
+        if not words:
+            return self
+        described = models.Q()
+        for word in words:
+            described &= models.Q(description__icontains=word)
+        return self.filter(
+            models.Q(number=term.strip()) | models.Q(code__in=codes.search_forms(term)) | described
+        )
+
     def with_price(self, at: datetime | None = None, *, member: bool = False) -> "ProductQuerySet":
         """Add `price`, the price in force at a time (default: now), and `price_kind`.
 
         That is the sale price while a sale runs, else the regular price; for a member the member price where
-        it is lower. `price_kind` is "sale", "member" or "regular".
+        it is lower. `price_kind` is "sale", "member" or "regular", or None where there is no price.
         """
         moment = Now() if at is None else models.Value(at, output_field=models.DateTimeField())
         regular = models.F("regular_price")
@@ -38,7 +51,8 @@ class ProductQuerySet(models.QuerySet["Product"]):
             lower = models.Q(_member__amount__lt=Coalesce("_sale__amount", regular))
             only = models.Q(_member__isnull=False, _sale__isnull=True, regular_price__isnull=True)
             kinds.insert(0, models.When(lower | only, then=models.Value("member")))
-        kind = models.Case(*kinds, default=models.Value("regular"), output_field=models.CharField())
+        kinds.append(models.When(regular_price__isnull=False, then=models.Value("regular")))
+        kind = models.Case(*kinds, output_field=models.CharField())
         return products.annotate(price=price, price_kind=kind)
 
 
@@ -184,3 +198,8 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.description}"
+
+    @property
+    def size_and_unit(self) -> str:
+        """The size in words, such as "12 oz"; "" where there is none."""
+        return f"{self.size.normalize():f} {self.get_unit_display()}".rstrip() if self.size else ""
