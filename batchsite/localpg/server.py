@@ -74,9 +74,10 @@ class Server:
             if not is_cluster(self.places.data):
                 self._make_cluster(find_binaries(self.places.account), lock)
             while not self._answers("postgres"):
-                if not self.is_alive():
+                ours = not self.is_alive()
+                if ours:
                     self._launch(deadline)
-                self._await_answer(deadline)
+                self._await_answer(deadline, ours)
             self._make_database()
 
     def stop(self) -> bool:
@@ -235,10 +236,12 @@ class Server:
                 f"PostgreSQL {made_by} (then dump the data to take it along), or move the cluster away."
             )
 
-    def _await_answer(self, deadline: float) -> None:
-        """Wait until the server answers or is gone; if it is gone, raise with the end of its log."""
+    def _await_answer(self, deadline: float, ours: bool) -> None:
+        """Wait until the server answers or is gone; if it is `ours` that is gone, raise with the end of its log."""
         while not self._answers("postgres"):
             if not self.is_alive():
+                if not ours:  # the rest of a killed one, or one that was stopping
+                    return
                 raise LocalPostgresError(
                     f"PostgreSQL in {str(self.places.data)!r} ended while starting. The end of its log:\n"
                     f"{self._log_end()}"
