@@ -68,11 +68,11 @@ def history(obj: models.Model, limit: int = 50, before: int | None = None) -> li
     write, or the row as it is now.
     """
     model = type(obj)
-    events = journal.event_model(model)._base_manager.using(obj._state.db)
-    events = events.filter(**{model._meta.pk.name: obj.pk})
+    journalled = journal.event_model(model)._base_manager.using(obj._state.db)
+    events: models.QuerySet[Any] = journalled.filter(**{model._meta.pk.name: obj.pk})
     page = events.filter(pgh_id__lt=before) if before else events
-    rows: list[Values] = list(page.order_by("-pgh_id").values()[:limit])
-    later = events.filter(pgh_id__gte=before).order_by("pgh_id").values().first() if before else None
+    rows: list[Any] = list(page.order_by("-pgh_id").values()[:limit])
+    later: Any = events.filter(pgh_id__gte=before).order_by("pgh_id").values().first() if before else None
     if later is None:
         later = model._base_manager.using(obj._state.db).filter(pk=obj.pk).values().first()
     fields = _shown_fields(model, rows)

@@ -86,6 +86,8 @@ def _create_event_model(model: type[models.Model], exclude: tuple[str, ...]) -> 
     options = model._meta
     fields = [field for field in options.local_concrete_fields if field.name not in exclude]
     name = f"{model.__name__}Event"
+    # The package's types don't know that None is allowed.
+    no_context: dict[str, Any] = {"obj_field": None, "context_field": None, "context_id_field": None}
     pghistory.create_event_model(
         model,
         pghistory.InsertEvent(INSERT, trigger_name="journal_insert"),
@@ -98,10 +100,8 @@ def _create_event_model(model: type[models.Model], exclude: tuple[str, ...]) -> 
         ),
         pghistory.DeleteEvent(DELETE, trigger_name="journal_delete"),
         fields=[],
-        obj_field=None,
-        context_field=None,
-        context_id_field=None,
         append_only=False,
+        **no_context,
         model_name=name,
         base_model=JournalEvent,
         abstract=False,
@@ -139,7 +139,8 @@ def _event_field(field: models.Field) -> models.Field:
         )
     _name, _path, args, kwargs = field.deconstruct()
     kept = {name: value for name, value in kwargs.items() if name not in DROPPED_OPTIONS}
-    return type(field)(*args, **kept, null=not field.primary_key, editable=False)
+    kept.update(null=not field.primary_key, editable=False)
+    return type(field)(*args, **kept)
 
 
 def _index_name(event: str, suffix: str) -> str:
@@ -148,13 +149,13 @@ def _index_name(event: str, suffix: str) -> str:
     return f"{event.lower()[:20]}_{digest}_{suffix}"
 
 
+def _event_models() -> list[Any]:
+    return [model for model in apps.get_models() if issubclass(model, JournalEvent)]
+
+
 def tracked_models() -> list[type[models.Model]]:
     """List the models that are journalled."""
-    return [
-        event.pgh_tracked_model
-        for event in apps.get_models()
-        if issubclass(event, JournalEvent) and event.pgh_tracked_model is not None
-    ]
+    return [event.pgh_tracked_model for event in _event_models() if event.pgh_tracked_model is not None]
 
 
 def is_tracked(model: type[models.Model]) -> bool:
@@ -167,9 +168,10 @@ def event_model(model: type[models.Model]) -> type[JournalEvent]:
 
     Its column of the object's key is named as the key of `model`.
     """
-    for event in apps.get_models():
-        if issubclass(event, JournalEvent) and event.pgh_tracked_model is model._meta.concrete_model:
-            return event
+    for event in _event_models():
+        if event.pgh_tracked_model is model._meta.concrete_model:
+            journalled: type[JournalEvent] = event
+            return journalled
     raise LookupError(f"{model._meta.label!r} is not journalled. Put @batches.journal.track on the model.")
 
 
