@@ -2,6 +2,7 @@
 
 import argparse
 import ctypes
+import errno
 import http.client
 import os
 import secrets
@@ -37,7 +38,7 @@ def main() -> int:
     port = parser.parse_args().port
     listener = listen(port)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchsite.settings")
-    # Read from here on: a signal while the database is prepared ends the program like any other.
+    # While the database is prepared; later the children are ended first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         make_secret_key(Path(os.environ.get("BATCHSITE_VAR") or "var"))
@@ -56,7 +57,11 @@ def listen(port: int) -> socket.socket:
         listener.bind((HOST, port))
         listener.listen(128)
     except (OSError, OverflowError) as error:
-        sys.exit(f"Port {port} cannot be used ({error}). Choose another one: ./run --port {port % 60000 + 1}")
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "another program listens there, perhaps another ./run" if taken else error
+        sys.exit(
+            f"Port {port} cannot be used: {reason}. Choose another one, such as ./run --port {port % 60000 + 1}"
+        )
     return listener
 
 
