@@ -37,7 +37,9 @@ def _install_file(file: Path) -> None:
     print(f"Installing {file.name} into .venv ...", file=sys.stderr, flush=True)
     if not PYTHON.exists():
         _make_venv()
-    _install_with_uv(file) or _install_with_pip(file)
+    if not _install_with_uv(file):
+        print("Installing with uv did not work; with pip it takes longer ...", file=sys.stderr, flush=True)
+        _install_with_pip(file)
     stamp.write_text(wanted)
 
 
