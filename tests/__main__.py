@@ -42,7 +42,7 @@ CHECKS = [
     Check("deployment checks", [*MANAGE, "check", "--deploy", "--fail-level", "WARNING"], DEPLOY),
     Check("import law", [PYTHON, "-c", LINT_IMPORTS, "--no-logo"], {}),
     Check("ruff check", [PYTHON, "-m", "ruff", "check", "--quiet"], {}),
-    Check("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "--diff"], {}),
+    Check("ruff format", [PYTHON, "-m", "ruff", "format", "--check"], {}),
 ]
 
 

@@ -1,10 +1,19 @@
 """What all tests share."""
 
+import os
 import shutil
 
+import pgtrigger
 import pytest
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Let a test that commits empty its tables at the end; a test of this trigger installs it for itself."""
+    with django_db_blocker.unblock():
+        pgtrigger.uninstall("batches.Event:no_truncate")
 
 
 @pytest.fixture(scope="session")
@@ -20,4 +29,6 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args, chromium):
     """Let pytest-playwright use the system's Chromium; as root it runs without its sandbox."""
+    # Playwright keeps an event loop in the test's thread, which Django takes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     return {**browser_type_launch_args, "executable_path": chromium, "args": ["--no-sandbox"]}
