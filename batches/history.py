@@ -70,9 +70,11 @@ def history(obj: models.Model, limit: int = 50, before: int | None = None) -> li
     model = type(obj)
     journalled = journal.event_model(model)._base_manager.using(obj._state.db)
     events: models.QuerySet[Any] = journalled.filter(**{model._meta.pk.name: obj.pk})
-    page = events.filter(pgh_id__lt=before) if before else events
+    page = events.filter(pgh_id__lt=before) if before is not None else events
     rows: list[Any] = list(page.order_by("-pgh_id").values()[:limit])
-    later: Any = events.filter(pgh_id__gte=before).order_by("pgh_id").values().first() if before else None
+    later: Any = (
+        events.filter(pgh_id__gte=before).order_by("pgh_id").values().first() if before is not None else None
+    )
     if later is None:
         later = model._base_manager.using(obj._state.db).filter(pk=obj.pk).values().first()
     fields = _shown_fields(model, rows)

@@ -146,7 +146,16 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("number", models.PositiveIntegerField(unique=True, verbose_name="number")),
+                (
+                    "number",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Empty until somebody gives it one.",
+                        null=True,
+                        unique=True,
+                        verbose_name="number",
+                    ),
+                ),
                 ("name", models.CharField(max_length=100, verbose_name="name")),
                 (
                     "target_margin",

@@ -11,7 +11,9 @@ from batches import journal
 class Department(models.Model):
     """A part of the store that plans and earns on its own, such as Dairy."""
 
-    number = models.PositiveIntegerField(_("number"), unique=True)
+    number = models.PositiveIntegerField(
+        _("number"), unique=True, null=True, blank=True, help_text=_("Empty until somebody gives it one.")
+    )
     name = models.CharField(_("name"), max_length=100)
     target_margin = models.DecimalField(
         _("target margin"),

@@ -1,0 +1,31 @@
+"""The only door to a batch: each verb is a function that locks, checks rights and state, changes and logs."""
+
+from .base import CODE, PAGE, TASK, Door, why_not
+from .life import delete, discard, withdraw
+from .make import change_options, make, map_columns
+from .rows import edit_row, exclude, include, set_value
+from .runs import execute, populate, refresh, start, stop, work
+
+__all__ = [
+    "CODE",
+    "PAGE",
+    "TASK",
+    "Door",
+    "change_options",
+    "delete",
+    "discard",
+    "edit_row",
+    "exclude",
+    "execute",
+    "include",
+    "make",
+    "map_columns",
+    "populate",
+    "refresh",
+    "set_value",
+    "start",
+    "stop",
+    "why_not",
+    "withdraw",
+    "work",
+]

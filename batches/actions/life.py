@@ -1,0 +1,44 @@
+"""Giving a batch up, and removing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from .. import sql
+from ..models import BatchBase, BatchNumber, FileBatchMixin
+from ..states import Status
+from .base import CODE, Door, changing
+
+
+def withdraw(batch: BatchBase, user: Any, *, door: Door = CODE, comment: str = "") -> None:
+    """Give a batch up; it stays readable. Raises Refused."""
+    with changing(batch, "withdraw", user, door) as change:
+        change.batch.status = Status.WITHDRAWN
+        change.comment = comment
+
+
+def delete(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:
+    """Remove a batch with its rows and file; the log stays. Raises Refused."""
+    _remove(batch, user, door, "delete")
+
+
+def _remove(batch: BatchBase, user: Any, door: Door, verb: str) -> None:
+    with changing(batch, verb, user, door) as change:
+        model, handler = type(change.batch), change.handler
+        change.data = {"description": change.batch.description, "rows": handler.rows().count()}
+        change.gone = True
+        file = change.batch.file if isinstance(change.batch, FileBatchMixin) else None
+        sql.run(handler.using, f"DELETE FROM {sql.table(handler.row_model)} WHERE batch_id = %s", [batch.pk])
+        model._default_manager.filter(pk=batch.pk).delete()
+        BatchNumber.objects.filter(pk=batch.pk).delete()
+        if file:
+            # After commit: a file that is gone while the batch is not would be worse than one too many.
+            transaction.on_commit(lambda: file.storage.delete(file.name))
+
+
+def discard(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:
+    """Remove a draft that could not be filled, for callers that were given a sentence instead of a batch."""
+    if batch.status == Status.DRAFT:
+        _remove(batch, user, door, "discard")

@@ -1,0 +1,185 @@
+"""Making a batch, and what can be said about it while it is a draft."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.files import File
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from .. import rights
+from ..conf import conf
+from ..exceptions import FileRefused, Forbidden, Refused
+from ..files import Reading, preview, sniff
+
+try:
+    from ..files import suggest
+except ImportError:
+
+    def suggest(headings, sample, columns):
+        return {
+            c.field: i
+            for c in columns
+            for i, h in enumerate(headings)
+            if h.lower() in (c.field, str(c.label).lower(), *c.aliases)
+        }
+
+
+from ..handlers import BatchHandler
+from ..log import CODE, Door, log, user_name
+from ..models import BatchBase, BatchNumber
+from ..registry import registry
+from ..states import Status
+from .base import changing
+
+SAMPLE_ROWS = 50
+
+
+def make(
+    key: str,
+    user: Any,
+    *,
+    door: Door = CODE,
+    description: str = "",
+    options: dict[str, Any] | None = None,
+    file: File | None = None,
+    file_name: str = "",
+    query: dict[str, Any] | None = None,
+    mapping: dict[str, str] | None = None,
+) -> BatchBase:
+    """Make a batch of type `key` as a draft; its columns are mapped as proposed, or as `mapping` says.
+
+    Raises UnknownType, Forbidden, FileRefused for a file that cannot be read, Refused for options that do not hold. Then nothing
+    is left behind, the file neither.
+    """
+    handler_class = registry.get(key)
+    model = handler_class.model
+    if not rights.may(model, "populate", user):
+        raise Forbidden(rights.missing_right(handler_class(model(), user=user), "populate", user))
+    batch: Any = model(description=description, **_options(handler_class, options or {}))
+    if file is not None:
+        _read_head(batch, handler_class, file, file_name)
+    elif handler_class(batch).reads_file:
+        raise Refused(_("A batch of this type is made from a file; give one."))
+    if query is not None:
+        batch.query = query
+    if mapping is not None:
+        batch.mapping = _checked_mapping(handler_class(batch), batch, mapping)
+    try:
+        with transaction.atomic():
+            batch.ref = BatchNumber.objects.create(type=key)
+            batch.created_by, batch.created_by_name = user, user_name(user)[:150]
+            batch.status = Status.DRAFT
+            if file is not None:
+                file.seek(0)
+                batch.file.save(batch.original_name, file, save=False)
+            batch.save(force_insert=True)
+            data = {"file": batch.original_name, "sha256": batch.sha256} if file is not None else {}
+            log(batch, "make", user, door, new=batch.status, data=data)
+    except BaseException:
+        if file is not None and batch.file:
+            batch.file.storage.delete(batch.file.name)
+        raise
+    return batch
+
+
+def _options(handler_class: type[BatchHandler], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the header's option columns from text or values. Raises Refused, naming the option."""
+    cleaned = {}
+    for name, value in given.items():
+        if name not in handler_class.options:
+            known = ", ".join(handler_class.options) or _("none")
+            raise Refused(
+                _("There is no option %(name)r; this type has: %(known)s.") % {"name": name, "known": known}
+            )
+        field: Any = handler_class.model._meta.get_field(name)
+        try:
+            found = field.formfield().clean(value) if isinstance(value, str) else value
+            cleaned[name] = field.clean(getattr(found, "pk", found), None)
+            if field.is_relation:
+                cleaned[name] = field.related_model._default_manager.get(pk=cleaned[name])
+        except ValidationError as error:
+            raise Refused(
+                _("The option %(name)s cannot be %(value)r: %(why)s")
+                % {"name": name, "value": value, "why": " ".join(error.messages)}
+            ) from None
+    return cleaned
+
+
+def _read_head(batch: Any, handler_class: type[BatchHandler], file: File, name: str) -> None:
+    """Find out how the file is to be read and propose which column is which. Raises FileRefused."""
+    shown = (name or file.name or "file").replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(c for c in shown if c.isprintable())[:255] or "file"
+    if file.size > conf("MAX_FILE_BYTES"):
+        raise FileRefused(
+            _("%(name)r has %(size)d bytes; at most %(limit)d are read. Split it.")
+            % {"name": shown, "size": file.size, "limit": conf("MAX_FILE_BYTES")}
+        )
+    digest = hashlib.sha256()
+    file.seek(0)
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    reading = sniff(file, shown)
+    batch.original_name, batch.sha256 = shown, digest.hexdigest()
+    apply_reading(batch, reading)
+    file.seek(0)
+    sample = [cells for _line, cells in preview(file, reading, SAMPLE_ROWS)]
+    found = suggest(reading.headings, sample, handler_class(batch).get_columns())
+    batch.mapping = {field: reading.headings[index] for field, index in found.items()}
+
+
+def apply_reading(batch: Any, reading: Reading) -> None:
+    """Copy how a file is read onto the header."""
+    batch.reading = reading.to_json()
+    batch.sheet, batch.heading_row = reading.sheet or "", reading.heading_row
+    batch.encoding, batch.delimiter = reading.encoding or "", reading.delimiter or ""
+
+
+def _checked_mapping(handler: BatchHandler, batch: Any, mapping: dict[str, str]) -> dict[str, str]:
+    """Return the mapping if it fits. Raises Refused: an unknown field, a column that the file lacks, one mapped twice."""
+    fields = {c.field for c in handler.get_columns()}
+    headings = Reading.from_json(batch.reading).headings
+    cleaned: dict[str, str] = {}
+    for field, heading in mapping.items():
+        if not heading:
+            continue
+        if field not in fields:
+            raise Refused(
+                _("There is no field %(field)r; this type has: %(known)s.")
+                % {"field": field, "known": ", ".join(sorted(fields))}
+            )
+        if heading not in headings:
+            raise Refused(_("The file has no column %(heading)r.") % {"heading": heading})
+        cleaned[field] = heading
+    return cleaned
+
+
+def map_columns(batch: BatchBase, user: Any, mapping: dict[str, str], *, door: Door = CODE) -> None:
+    """Say which column of the file is which field. Raises Refused."""
+    with changing_draft(batch, user, door) as change:
+        change.batch.mapping = _checked_mapping(change.handler, change.batch, mapping)
+        change.data = {"mapping": change.batch.mapping}
+
+
+def change_options(batch: BatchBase, user: Any, values: dict[str, Any], *, door: Door = CODE) -> None:
+    """Change description, notes or options. Raises Refused; rows must be checked again afterwards."""
+    verb = "populate" if batch.status == Status.DRAFT else "edit"
+    context = changing_draft(batch, user, door) if verb == "populate" else changing(batch, verb, user, door)
+    with context as change:
+        plain = {k: v for k, v in values.items() if k in ("description", "notes")}
+        for name, value in {
+            **plain,
+            **_options(type(change.handler), {k: v for k, v in values.items() if k not in plain}),
+        }.items():
+            setattr(change.batch, name, value)
+        change.touched()
+        change.data = {"options": {k: str(v) for k, v in values.items()}}
+
+
+def changing_draft(batch: BatchBase, user: Any, door: Door) -> Any:
+    """Return the context of a change to a draft."""
+    return changing(batch, "prepare", user, door)

@@ -1,0 +1,192 @@
+"""Changing rows under review: correct one, exclude some or all that match, put them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext as _
+
+from ..exceptions import BatchError, Refused, StaleEdit
+from ..files import CellError, converter
+from ..handlers import BatchHandler
+from ..ingest import Repaired
+from ..log import CODE, Door
+from ..models import BatchBase
+from ..states import BEFORE
+from .base import changing
+
+LOGGED_ROWS = 100
+
+
+class EditRefused(BatchError):
+    """The value does not fit."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = errors
+
+
+def edit_row(
+    batch: BatchBase,
+    user: Any,
+    row_id: int,
+    values: dict[str, str],
+    *,
+    version: int | None = None,
+    door: Door = CODE,
+) -> Any:
+    """Correct cells of one row (field -> text) and check it, and the rows that share something with it, at once.
+
+    Returns the row. Raises StaleEdit if it changed since version `version`, EditRefused with a sentence for each field whose text
+    cannot be converted, Refused.
+    """
+    with changing(batch, "edit", user, door) as change:
+        handler = change.handler
+        row = handler.rows().filter(handler.scope(user), pk=row_id).first()
+        if row is None:
+            raise Refused(_("This batch has no such row."))
+        if version is not None and row.version != version:
+            raise StaleEdit
+        old = _set_cells(handler, row, values)
+        if not old:
+            change.data = {"row": row.sequence}
+            return row
+        row.version += 1
+        row.save()
+        handler.recheck([row.pk])
+        handler.check_peers([row.pk])
+        change.touched()
+        change.data = {"row": row.sequence, "changes": old}
+    return handler.rows().get(pk=row_id)
+
+
+def _set_cells(handler: BatchHandler, row: Any, values: dict[str, str]) -> dict[str, list[str | None]]:
+    """Set cells from text; return field -> [old, new]. Raises EditRefused, Refused for a field that may not be edited."""
+    editable = set(handler.editable or [c.field for c in handler.get_columns()])
+    changes: dict[str, list[str | None]] = {}
+    errors: dict[str, str] = {}
+    for field, text in values.items():
+        if field not in editable:
+            raise Refused(_("“%(field)s” cannot be edited.") % {"field": field})
+        try:
+            value, notice = convert_cell(handler, field, text.strip())
+        except (CellError, ValidationError) as error:
+            errors[field] = error.message if isinstance(error, CellError) else " ".join(error.messages)
+            continue
+        before = (row.raw or {}).get(field, getattr(row, field))
+        if before == value and field not in (row.raw or {}):
+            continue
+        changes[field] = [None if before is None else str(before), None if value is None else str(value)]
+        setattr(row, field, value)
+        row.raw = {k: v for k, v in (row.raw or {}).items() if k != field} or None
+        kept = [
+            e
+            for e in row.issues or []
+            if not (e.get("keep") and e.get("field") == field and e.get("severity"))
+        ]
+        row.issues = [*kept, *([notice] if notice else [])] or None
+    if errors:
+        raise EditRefused(errors)
+    return changes
+
+
+def convert_cell(handler: BatchHandler, field: str, text: str) -> tuple[Any, dict[str, Any] | None]:
+    """Return the value of a cell's text, and the notice about a repair. Raises CellError or ValidationError."""
+    if not text:
+        return None, None
+    model_field: Any = handler.row_model._meta.get_field(field)
+    special = handler.converters().get(field)
+    column = next((c for c in handler.get_columns() if c.field == field), None)
+    if special is not None:
+        value = special(text)
+        if isinstance(value, Repaired):
+            notice = {
+                "code": value.code,
+                "field": field,
+                "severity": str(value.severity),
+                "keep": True,
+                "params": value.params,
+            }
+            return value.value, notice
+        return model_field.to_python(value), None
+    if column is not None:
+        return converter(column)(text), None
+    return model_field.clean(text, None), None
+
+
+def exclude(
+    batch: BatchBase,
+    user: Any,
+    rows: models.QuerySet,
+    *,
+    reason: str = "",
+    expected: int | None = None,
+    door: Door = CODE,
+) -> int:
+    """Leave rows out of the execution, with a reason. Returns how many. Raises Refused.
+
+    `rows` may be any filter over the type's rows; those of other batches or outside the user's scope never count. With
+    `expected`, nothing happens if the filter matches another number by now.
+    """
+    return _set_removed(batch, user, rows, True, reason, expected, door)
+
+
+def include(
+    batch: BatchBase, user: Any, rows: models.QuerySet, *, expected: int | None = None, door: Door = CODE
+) -> int:
+    """Let excluded rows take part again. Returns how many. Raises Refused."""
+    return _set_removed(batch, user, rows, False, "", expected, door)
+
+
+def _set_removed(
+    batch: BatchBase,
+    user: Any,
+    rows: models.QuerySet,
+    removed: bool,
+    reason: str,
+    expected: int | None,
+    door: Door,
+) -> int:
+    with changing(batch, "exclude" if removed else "include", user, door) as change:
+        handler = change.handler
+        mine = rows.filter(
+            handler.scope(user), batch=batch.pk, removed=not removed, status__in=BEFORE
+        ).order_by("sequence")
+        found = mine.count()
+        if expected is not None and found != expected:
+            raise Refused(
+                _("%(expected)d rows matched when you pressed, now %(found)d do; look again.")
+                % {"expected": expected, "found": found}
+            )
+        some = list(mine.values_list("sequence", flat=True)[:LOGGED_ROWS])
+        pks = list(mine.values_list("pk", flat=True)[: LOGGED_ROWS + 1])
+        handler.rows().filter(pk__in=mine.order_by().values("pk")).update(
+            removed=removed, removed_reason=reason[:200], version=models.F("version") + 1
+        )
+        handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
+        change.touched()
+        change.comment = reason
+        change.data = {"rows": found, "first": some}
+    return found
+
+
+def set_value(
+    batch: BatchBase, user: Any, rows: models.QuerySet, field: str, text: str, *, door: Door = CODE
+) -> int:
+    """Give one field the same text in several rows, and check them: how an unknown name is mapped once for all. Returns how many."""
+    with changing(batch, "edit", user, door) as change:
+        handler = change.handler
+        editable = set(handler.editable or [c.field for c in handler.get_columns()])
+        if field not in editable:
+            raise Refused(_("“%(field)s” cannot be edited.") % {"field": field})
+        value, _notice = convert_cell(handler, field, text.strip())
+        mine = rows.filter(handler.scope(user), batch=batch.pk, status__in=BEFORE).order_by("sequence")
+        pks = list(mine.values_list("pk", flat=True))
+        handler.rows().filter(pk__in=pks).update(**{field: value}, version=models.F("version") + 1)
+        handler.recheck(pks)
+        handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
+        change.touched()
+        change.data = {"rows": len(pks), "field": field, "value": text}
+    return len(pks)

@@ -1,0 +1,122 @@
+"""Starting long work on a batch, and stopping it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, connections, router, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from .. import rights, sql
+from ..background import carry_on
+from ..conf import conf
+from ..exceptions import Refused
+from ..lease import owner_name
+from ..log import CODE, Door, log, user_name
+from ..models import BatchBase, Run
+from ..runner import Runner
+from ..states import VERB, RunState
+from .base import changing
+
+
+def start(
+    batch: BatchBase,
+    verb: str,
+    user: Any,
+    *,
+    door: Door = CODE,
+    revision: int | None = None,
+    own: bool = False,
+) -> Run:
+    """Move the batch into the working state of `verb` and make its run; of many at once, one wins.
+
+    With `own` this process claims the run at once (call `work`), else a task for it is enqueued in the same transaction.
+    Raises Refused or Forbidden.
+    """
+    entry = VERB[verb]
+    assert entry.run is not None, f"{verb} is no long work"
+    with changing(batch, verb, user, door, revision=revision) as change:
+        before = change.batch.status
+        params = {"back": before, "revision": change.batch.revision}
+        try:
+            with transaction.atomic():
+                run = Run.objects.create(
+                    batch_id=batch.pk,
+                    kind=entry.run,
+                    requested_by=user,
+                    requested_by_name=user_name(user)[:150],
+                    door=door.kind,
+                    params=params,
+                )
+        except IntegrityError as error:
+            raise Refused(_("Something else is under way with this batch.")) from error
+        if entry.through:
+            change.batch.status = entry.through
+        change.run = run.pk
+        change.comment = _("Started.")
+        if own:
+            _claim_own(run)
+        else:
+            carry_on.enqueue(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def _claim_own(run: Run) -> None:
+    using = router.db_for_write(Run)
+    sql.run(
+        using,
+        f"UPDATE {sql.table(Run)} SET attempt = 1, owner = %s, state = 'running', started = clock_timestamp(),"
+        " lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = %s",
+        [owner_name(), conf("LEASE_SECONDS"), run.pk],
+    )
+
+
+def work(batch: BatchBase, run: Run) -> Run:
+    """Do the work of a run that this process owns; in the caller's transaction if one is open.
+
+    Raises RunFailed, FileRefused or another BatchError that made it fail, after it is recorded.
+    """
+    inline = connections[router.db_for_write(type(batch))].in_atomic_block
+    try:
+        return Runner(run, inline=inline).go()
+    finally:
+        batch.refresh_from_db()
+
+
+def populate(batch: BatchBase, user: Any, *, door: Door = CODE) -> Run:
+    """Fill a draft now, in this process. Raises Refused, or the error that made it fail; then it is a draft again."""
+    return work(batch, start(batch, "populate", user, door=door, own=True))
+
+
+def refresh(batch: BatchBase, user: Any, *, door: Door = CODE) -> Run:
+    """Check all rows again now, in this process. Raises Refused."""
+    return work(batch, start(batch, "refresh", user, door=door, own=True))
+
+
+def execute(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | None = None) -> Run:
+    """Put the batch into production now, in this process; `revision` is the one that was confirmed. Raises Refused, RunFailed."""
+    return work(batch, start(batch, "execute", user, door=door, revision=revision, own=True))
+
+
+def stop(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:
+    """Ask the run that is on to stop: a short write that never waits for the work. Raises Refused."""
+    run = rights.active_run(batch)
+    reason = rights.why_not(batch, "stop", user, run=run, looked=True)
+    if reason or run is None:
+        log(batch, "stop", user, door, old=batch.status, comment=reason or "", data={"refused": True})
+        raise Refused(reason)
+    with transaction.atomic():
+        queued = Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(
+            state=RunState.STOPPED, stop_requested=True, finished=Now()
+        )
+        if queued:
+            back = run.params.get("back") or VERB[run.kind].fallback
+            type(batch)._default_manager.filter(pk=batch.pk).update(status=back)
+        else:
+            Run.objects.filter(pk=run.pk, state__in=[RunState.RUNNING, RunState.INTERRUPTED]).update(
+                state=RunState.STOPPING, stop_requested=True
+            )
+        log(batch, "stop", user, door, old=batch.status, run=run.pk)
+    batch.refresh_from_db()

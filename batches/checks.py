@@ -1,0 +1,1 @@
+"""System checks: each config fault has an id, a message and what to type."""

@@ -1,0 +1,34 @@
+"""The one settings dict of the framework, `BATCHES`, with its defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+DEFAULTS: dict[str, Any] = {
+    # Seconds that a worker owns a run without renewing it; on the database's clock.
+    "LEASE_SECONDS": 20.0,
+    "RENEW_SECONDS": 3.0,
+    # Seconds between two looks of an idle worker.
+    "POLL_SECONDS": 1.0,
+    # Rows that a whole hook gets at once.
+    "PIECE_ROWS": 20_000,
+    "LOCK_TIMEOUT_MS": 10_000,
+    "STATEMENT_TIMEOUT_MS": 900_000,
+    "IDLE_TIMEOUT_MS": 20_000,
+    # Largest upload, in bytes, and most rows of one batch.
+    "MAX_FILE_BYTES": 512 * 1024 * 1024,
+    "MAX_ROWS": 5_000_000,
+    # "always": every write to a tracked model is journalled.
+    "JOURNAL": "always",
+    # Approvals given by a command count only where this is true (issue "four eyes").
+    "APPROVE_BY_COMMAND": False,
+    # Rows shown on one page of the grid.
+    "PAGE_ROWS": 50,
+}
+
+
+def conf(name: str) -> Any:
+    """Return the setting `name` of `BATCHES`, or its default."""
+    return getattr(settings, "BATCHES", {}).get(name, DEFAULTS[name])

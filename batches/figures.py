@@ -1,0 +1,156 @@
+"""Counts and findings of a batch: rebuilt for each revision, never counted up."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.db.models import Count, Q
+
+from . import sql
+from .handlers import BatchHandler
+from .models import BatchBase, Run, Summary, Unreadable
+from .registry import registry
+from .states import Severity
+
+FIRST_ROWS = 5
+SEVERITY_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
+
+
+def figures(batch: BatchBase, user: Any = None) -> dict[str, Any]:
+    """Return counts (row status -> n), actions, excluded, total and grouped findings of what `user` may see."""
+    handler = registry.for_model(type(batch))(batch, user=user)
+    scope = handler.scope(user) if user is not None else Q()
+    key = hashlib.sha256(repr(scope).encode()).hexdigest()[:32] if scope else ""
+    kept = Summary.objects.filter(batch_id=batch.pk, scope=key).first()
+    if kept is not None and kept.revision == batch.revision:
+        return kept.data
+    data = _count(handler, scope)
+    Summary.objects.update_or_create(
+        batch_id=batch.pk, scope=key, defaults={"revision": batch.revision, "data": data}
+    )
+    return data
+
+
+def _count(handler: BatchHandler, scope: Q) -> dict[str, Any]:
+    rows = handler.rows().order_by().filter(scope)
+    counts: dict[str, int] = {}
+    actions: dict[str, int] = {}
+    parts: dict[str, int] = {}
+    excluded = total = 0
+    for status, action, removed, n in rows.values_list("status", "action", "removed").annotate(n=Count("pk")):
+        counts[status] = counts.get(status, 0) + n
+        total += n
+        if removed:
+            excluded += n
+        else:
+            actions[action or "none"] = actions.get(action or "none", 0) + n
+            if status in ("ok", "warning", "applied"):
+                parts[action or "none"] = parts.get(action or "none", 0) + n
+    return {
+        "total": total,
+        "counts": counts,
+        "actions": actions,
+        "taking_part": parts,
+        "excluded": excluded,
+        "issues": _issues(handler, rows),
+        "unreadable": Unreadable.objects.filter(batch_id=handler.batch.pk).count(),
+    }
+
+
+def _issues(handler: BatchHandler, rows: Any) -> list[dict[str, Any]]:
+    """Return the findings grouped by cause: code, field, severity, n, first rows, and the sentence of the first."""
+    flagged = sql.compiled(
+        rows.filter(issues__isnull=False).values_list("sequence", "issues", "removed"), handler.using
+    )
+    found = sql.fetch(
+        handler.using,
+        "SELECT e ->> 'code', COALESCE(e ->> 'field', ''), e ->> 'severity', count(*), (array_agg(q.sequence))[1:50],"
+        f" min(q.sequence), count(*) FILTER (WHERE q.removed) FROM ({flagged.text}) AS q(sequence, issues, removed),"
+        " jsonb_array_elements(q.issues) e GROUP BY 1, 2, 3",
+        flagged.params,
+    )
+    first_rows = dict(
+        handler.rows().filter(sequence__in=[group[5] for group in found]).values_list("sequence", "issues")
+    )
+    groups = []
+    for code, field, severity, n, some, first, removed in found:
+        entry = next(
+            (e for e in first_rows.get(first) or [] if e["code"] == code and e.get("field", "") == field),
+            {"code": code, "field": field},
+        )
+        groups.append(
+            {
+                "code": code,
+                "field": field,
+                "label": handler.label(field) if field else "",
+                "severity": severity,
+                "n": n,
+                "excluded": removed,
+                "message": handler.message(entry),
+                "rows": sorted(some)[:FIRST_ROWS],
+            }
+        )
+    return sorted(groups, key=lambda g: (SEVERITY_ORDER.get(g["severity"], 3), -g["n"], g["code"]))
+
+
+def unreadable(batch: BatchBase, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return the records that could not become rows: row in the file, text, reason; and cells nobody corrected yet."""
+    records = Unreadable.objects.filter(batch_id=batch.pk)
+    return [
+        {
+            "row": r.source_row,
+            "column": str(r.params.get("column", "")),
+            "value": r.text,
+            "code": r.code,
+            "reason": r.message,
+        }
+        for r in (records[:limit] if limit else records)
+    ]
+
+
+def run_json(run: Run | None) -> dict[str, Any] | None:
+    """Return a run as it is printed."""
+    if run is None:
+        return None
+    return {
+        "id": run.pk,
+        "kind": run.kind,
+        "state": run.state,
+        "attempt": run.attempt,
+        "done": run.done,
+        "total": run.total,
+        "error": run.error,
+        "counts": run.counts,
+        "requested_by": run.requested_by_name,
+        "started": run.started.isoformat() if run.started else None,
+        "finished": run.finished.isoformat() if run.finished else None,
+    }
+
+
+def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
+    """Return a batch as the commands print it."""
+    handler = registry.for_model(type(batch))
+    data = figures(batch, user)
+    return {
+        "number": batch.pk,
+        "type": handler.key,
+        "status": batch.status,
+        "description": batch.description,
+        "revision": batch.revision,
+        "created": batch.created.isoformat() if batch.created else None,
+        "created_by": batch.created_by_name,
+        "executed": batch.executed.isoformat() if batch.executed else None,
+        "executed_by": batch.executed_by_name,
+        "file": getattr(batch, "original_name", ""),
+        "mapping": getattr(batch, "mapping", {}),
+        "records": batch.records,
+        "blank": batch.blank_records,
+        "rows": data["total"],
+        "excluded": data["excluded"],
+        "counts": data["counts"],
+        "actions": data["actions"],
+        "issues": data["issues"],
+        "unreadable": unreadable(batch),
+        "run": run_json(Run.objects.filter(batch_id=batch.pk).order_by("-pk").first()),
+    }

@@ -1,0 +1,331 @@
+"""Bring many rows into a batch: COPY into a temporary table, then one INSERT that looks up and checks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import models
+from django.db.models import Value
+from django.utils.translation import gettext as _
+
+from . import sql
+from .conf import conf
+from .exceptions import FileRefused
+from .files import BadRecord, CellError, Reader, Reading, copy_converter
+from .models import BatchRowBase, Unreadable
+from .pipeline import Pipeline
+from .sql import NULL, Sql, copy_value, quote
+from .states import RowAction, RowStatus, Severity
+
+if TYPE_CHECKING:
+    from .handlers import BatchHandler
+
+STAGING = "batch_staging"
+# Rows that one INSERT takes from staging: about a second's work, so that progress shows and a stop is heard.
+LANDING_ROWS = 100_000
+MAX_UNREADABLE = 10_000
+_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+class Repaired(NamedTuple):
+    """A cell that could be put right for certain: the value, and the notice that says so."""
+
+    value: str
+    code: str
+    params: dict[str, Any]
+    severity: str = Severity.NOTICE
+
+
+class Staging:
+    """A temporary table shaped like the row table, and the way from there into it."""
+
+    def __init__(self, handler: BatchHandler) -> None:
+        self.handler = handler
+        self.model = handler.row_model
+        self.using = handler.using
+        self.fields = sql.concrete(self.model)
+
+    def create(self) -> None:
+        """Make the table empty, with the row model's constant defaults."""
+        columns = ", ".join(quote(f.column) for f in self.fields)
+        sql.run(self.using, f"DROP TABLE IF EXISTS pg_temp.{STAGING}")
+        sql.run(
+            self.using,
+            f"CREATE TEMP TABLE {STAGING} ON COMMIT DROP AS SELECT {columns} FROM {sql.table(self.model)} WITH NO DATA",
+        )
+        defaults, params = [], []  # type: tuple[list[str], list[Any]]
+        for field, value in self.defaults().items():
+            defaults.append(f"ALTER COLUMN {quote(field.column)} SET DEFAULT %s")
+            params.append(value)
+        sql.run(self.using, f"ALTER TABLE {STAGING} {', '.join(defaults)}", params)
+
+    def defaults(self) -> dict[models.Field, Any]:
+        """Return the constants that rows have unless they say otherwise."""
+        found: dict[models.Field, Any] = {self.model._meta.get_field("batch"): self.handler.batch.pk}  # type: ignore[dict-item]
+        for field in self.fields:
+            if field.name != "batch" and field.has_default() and not callable(field.default):
+                found[field] = (
+                    str(field.default) if isinstance(field.default, (RowStatus, RowAction)) else field.default
+                )
+            elif (
+                not field.null
+                and field.empty_strings_allowed
+                and field.name != "batch"
+                and not field.primary_key
+            ):
+                found[field] = ""
+        return found
+
+    def fill(self, names: Iterable[str], lines: Iterator[str]) -> int:
+        """COPY lines into the table; return the rows."""
+        self.create()
+        columns = [self.model._meta.get_field(name).column for name in names]  # type: ignore[union-attr]
+        rows = sql.copy_in(self.using, STAGING, columns, lines)
+        sql.run(self.using, f"CREATE INDEX ON {STAGING} USING brin (sequence) WITH (pages_per_range = 16)")
+        sql.run(self.using, f"ANALYZE {STAGING}")
+        return rows
+
+    def land(self, rows: int) -> None:
+        """Insert the staged rows, finished where the refresh is declared."""
+        pipeline = self.pipeline()
+        columns = ", ".join(f"s.{quote(f.column)}" for f in self.fields)
+        for first in range(1, rows + 1, LANDING_ROWS):
+            last = first + LANDING_ROWS - 1
+            pipeline.insert(
+                Sql(f"SELECT {columns} FROM {STAGING} s WHERE s.sequence BETWEEN %s AND %s", (first, last))
+            )
+            self.handler.progress(rows + min(last, rows))
+        sql.run(self.using, f"DROP TABLE pg_temp.{STAGING}")
+
+    def pipeline(self) -> Pipeline:
+        """Return the chain for new rows: the whole refresh if it is declared, else nothing."""
+        return (
+            self.handler.pipeline if self.handler.refreshes_in_sql else Pipeline(self.model, [], self.using)
+        )
+
+    def copy(self, records: Iterable[dict[str, Any] | BatchRowBase]) -> int:
+        """COPY rows given as dicts or unsaved rows; return how many."""
+        iterator = iter(records)
+        first = next(iterator, None)
+        if first is None:
+            return 0
+        names = self._names(first)
+        rows = self.fill(["sequence", *names], self._lines(first, iterator, names))
+        self.land(rows)
+        return rows
+
+    def _names(self, record: dict[str, Any] | BatchRowBase) -> list[str]:
+        if isinstance(record, dict):
+            return list(record)
+        skipped = ("batch", "sequence")
+        return [f.name for f in self.fields if not f.primary_key and f.name not in skipped]
+
+    def _lines(self, first: Any, others: Iterator[Any], names: list[str]) -> Iterator[str]:
+        fields = [self.model._meta.get_field(name) for name in names]
+        attnames = [f.attname for f in fields]  # type: ignore[union-attr]
+        sequence = 0
+        record = first
+        while record is not None:
+            sequence += 1
+            if isinstance(record, dict):
+                values = [_plain(record.get(name)) for name in names]
+            else:
+                values = [getattr(record, attname) for attname in attnames]
+            yield sql.copy_line([sequence, *values])
+            if sequence % 1000 == 0:
+                self.handler.progress(sequence)
+            record = next(others, None)
+
+    def insert_from(self, queryset: models.QuerySet, expressions: dict[str, Any]) -> int:
+        """INSERT … SELECT from a queryset; a row for each of its objects, numbered in its order."""
+        made = {
+            f"v{n}": value
+            if hasattr(value, "resolve_expression")
+            else models.F(value)
+            if isinstance(value, str)
+            else Value(value)
+            for n, value in enumerate(expressions.values())
+        }
+        by_field = dict(zip(expressions, made, strict=True))
+        source = sql.compiled(queryset.annotate(**made).values_list(*made), self.using)
+        constants = self.defaults()
+        selected, params = [], []  # type: tuple[list[str], list[Any]]
+        for field in self.fields:
+            type_name = (
+                field.rel_db_type(_connection(self.using))
+                if field.primary_key
+                else field.db_type(_connection(self.using))
+            )
+            if field.name == "sequence":
+                selected.append("(row_number() OVER ())::integer")
+            elif field.name in by_field:
+                selected.append(f"q.{by_field[field.name]}::{type_name}")
+            elif field in constants:
+                selected.append(f"%s::{type_name}")
+                params.append(constants[field])
+            else:
+                selected.append(f"NULL::{type_name}")
+        heads = ", ".join(made)
+        text = f"SELECT {', '.join(selected)} FROM ({source.text}) AS q({heads})"
+        return self.pipeline().insert(Sql(text, (*params, *source.params)))
+
+
+def _plain(value: Any) -> Any:
+    return value.pk if isinstance(value, models.Model) else value
+
+
+def _connection(using: str) -> Any:
+    return sql.connections[using]
+
+
+class FileRows:
+    """The rows of a batch's file: read strictly, converted cell by cell, unreadable cells and records kept."""
+
+    def __init__(self, handler: BatchHandler) -> None:
+        self.handler = handler
+        self.batch: Any = handler.batch
+        self.bad: list[BadRecord] = []
+
+    def copy(self) -> int:
+        """Read and COPY; return the rows made. Raises FileRefused for a file that cannot be read at all."""
+        staging = Staging(self.handler)
+        reading = Reading.from_json(self.batch.reading)
+        plan = self._plan(reading)
+        with self.batch.file.open("rb") as file:
+            reader = Reader(file, reading, self.batch.original_name, self._keep_bad)
+            names = [
+                "sequence",
+                "source_row",
+                "raw",
+                "issues",
+                *[field for field, _index, _convert, _text in plan],
+            ]
+            rows = staging.fill(names, self._lines(reader, plan))
+        if not rows and not self.bad:
+            raise FileRefused(
+                _("%(name)r has headings but no records; send a file with at least one.")
+                % {"name": self.batch.original_name}
+            )
+        staging.land(rows)
+        self._save_bad()
+        self.batch.records = rows + len(self.bad) + reader.blank
+        self.batch.blank_records = reader.blank
+        return rows
+
+    def _plan(self, reading: Reading) -> list[tuple[str, int, Callable[[str], Any], bool]]:
+        """Return (field, index, converter, is text) for each mapped column. Raises FileRefused for a mapping that does not fit."""
+        columns = {column.field: column for column in self.handler.get_columns()}
+        special = self.handler.converters()
+        plan = []
+        for field, heading in self.batch.mapping.items():
+            if field not in columns:
+                raise FileRefused(
+                    _("The mapping names %(field)r, which is no column of this batch type; map it again.")
+                    % {"field": field}
+                )
+            if heading not in reading.headings:
+                raise FileRefused(
+                    _("The file has no column %(heading)r; map %(field)r to another.")
+                    % {"heading": heading, "field": field}
+                )
+            column = columns[field]
+            convert = special.get(field) or copy_converter(column)
+            plan.append((field, reading.headings.index(heading), convert, column.kind in ("text", "code")))
+        return plan
+
+    def _keep_bad(self, record: BadRecord) -> None:
+        if len(self.bad) >= MAX_UNREADABLE:
+            raise FileRefused(
+                _(
+                    "More than %(limit)d records of %(name)r cannot be read (the last at row %(row)d: %(reason)s). Check delimiter and encoding."
+                )
+                % {
+                    "limit": MAX_UNREADABLE,
+                    "name": self.batch.original_name,
+                    "row": record.line,
+                    "reason": record.message,
+                }
+            )
+        self.bad.append(record)
+
+    def _lines(
+        self, reader: Reader, plan: list[tuple[str, int, Callable[[str], Any], bool]]
+    ) -> Iterator[str]:
+        """Yield COPY lines, a few hundred a string. The hot loop: each step in it is paid once a cell."""
+        limit = conf("MAX_ROWS")
+        progress = self.handler.progress
+        sequence = 0
+        chunk: list[str] = []
+        for line, cells in reader.records():
+            sequence += 1
+            raw = issues = None
+            parts = [str(sequence), str(line), NULL, NULL]
+            for field, index, convert, is_text in plan:
+                cell = cells[index]
+                if not cell:
+                    parts.append(NULL)
+                    continue
+                try:
+                    value = convert(cell)
+                except CellError as error:
+                    raw = {**(raw or {}), field: cell}
+                    issues = [
+                        *(issues or []),
+                        _entry(field, error.code, Severity.ERROR, error.params, error.message),
+                    ]
+                    parts.append(NULL)
+                    continue
+                if type(value) is Repaired:
+                    issues = [*(issues or []), _entry(field, value.code, value.severity, value.params)]
+                    value = value.value
+                if value is None:
+                    parts.append(NULL)
+                elif is_text and ("\\" in value or "\n" in value or "\t" in value or "\r" in value):
+                    parts.append(value.translate(_ESCAPED))
+                else:
+                    parts.append(value)
+            if issues is not None:
+                parts[2], parts[3] = copy_value(raw), copy_value(issues)
+            chunk.append("\t".join(parts))
+            if len(chunk) >= 500:
+                yield "\n".join(chunk) + "\n"
+                chunk = []
+                progress(sequence)
+                if sequence > limit:
+                    raise FileRefused(
+                        _("%(name)r has more than %(limit)d records; split it.")
+                        % {"name": self.batch.original_name, "limit": limit}
+                    )
+        if chunk:
+            yield "\n".join(chunk) + "\n"
+
+    def _save_bad(self) -> None:
+        Unreadable.objects.using(self.handler.using).bulk_create(
+            [
+                Unreadable(
+                    batch_id=self.batch.pk,
+                    source_row=b.line,
+                    code=b.code,
+                    text=b.text[:10_000].replace("\0", "␀"),
+                    message=b.message,
+                    params=b.params,
+                )
+                for b in self.bad
+            ],
+            batch_size=1000,
+        )
+
+
+def _entry(field: str, code: str, severity: str, params: dict[str, Any], message: str = "") -> dict[str, Any]:
+    """Return a finding that reading made; it is kept by every later check until the cell is corrected."""
+    entry: dict[str, Any] = {
+        "code": code,
+        "field": field,
+        "severity": str(severity),
+        "keep": True,
+        "params": params,
+    }
+    if message:
+        entry["message"] = message
+    return entry

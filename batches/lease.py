@@ -1,0 +1,164 @@
+"""Who works on a run: claims on the database's clock, and the thread that renews them and shows progress.
+
+A session lock is no proof of life (a stopped process keeps it), so a worker owns a run until a deadline that it moves. The
+attempt is the fencing token: a takeover raises it under the batch's lock, and work checks it under that lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from types import TracebackType
+
+from django.db import DatabaseError, connections, router, transaction
+
+from . import sql
+from .conf import conf
+from .exceptions import LeaseLost, Stopped
+from .models import BatchNumber, Run
+
+logger = logging.getLogger("batches")
+
+
+def owner_name() -> str:
+    """Return a name for this process."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+
+
+def claim(run_id: int, owner: str) -> Run | None:
+    """Take a run that waits, or whose worker is gone, and raise its attempt; None if somebody owns it."""
+    using = router.db_for_write(Run)
+    lease = conf("LEASE_SECONDS")
+    try:
+        with transaction.atomic(using=using, durable=False):
+            sql.run(using, "SELECT set_config('lock_timeout', '2s', true)")
+            batch_id = Run.objects.using(using).values_list("batch_id", flat=True).get(pk=run_id)
+            # The same lock as the work's: while a stopped worker's transaction lives, nobody else begins.
+            sql.fetch(
+                using,
+                f"SELECT number FROM {sql.table(BatchNumber)} WHERE number = %s FOR NO KEY UPDATE",
+                [batch_id],
+            )
+            taken = sql.run(
+                using,
+                f"UPDATE {sql.table(Run)} SET attempt = attempt + 1, owner = %s, state = CASE WHEN stop_requested THEN"
+                " 'stopping' ELSE 'running' END, started = COALESCE(started, clock_timestamp()), done = 0,"
+                " lease_until = clock_timestamp() + make_interval(secs => %s)"
+                " WHERE id = %s AND (state = 'queued' OR (state IN ('running', 'stopping', 'interrupted')"
+                " AND lease_until < clock_timestamp()))",
+                [owner, lease, run_id],
+            )
+    except (Run.DoesNotExist, DatabaseError) as error:
+        logger.info(
+            "run %s cannot be claimed now: %s",
+            run_id,
+            str(error).strip().splitlines()[0] if str(error) else error,
+        )
+        return None
+    return Run.objects.using(using).get(pk=run_id) if taken else None
+
+
+def waiting(patience: float) -> list[int]:
+    """Return runs that need a worker: whose lease ran out, or that have waited longer than `patience` seconds for their task."""
+    using = router.db_for_write(Run)
+    rows = sql.fetch(
+        using,
+        f"SELECT id FROM {sql.table(Run)} WHERE (state IN ('running', 'stopping', 'interrupted') AND lease_until <"
+        " clock_timestamp()) OR (state = 'queued' AND created < clock_timestamp() - make_interval(secs => %s)) ORDER BY id",
+        [patience],
+    )
+    return [row[0] for row in rows]
+
+
+def mark_interrupted() -> int:
+    """Show runs whose worker is gone as interrupted; return how many."""
+    using = router.db_for_write(Run)
+    return sql.run(
+        using,
+        f"UPDATE {sql.table(Run)} SET state = 'interrupted' WHERE state = 'running' AND lease_until < clock_timestamp()",
+    )
+
+
+class Keeper:
+    """Renews a run's lease and writes its progress from a thread with a connection of its own."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.using = router.db_for_write(Run)
+        self.done = 0
+        self.total: int | None = None
+        self.lost = False
+        self.stop_requested = run.stop_requested
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=f"lease-{run.pk}", daemon=True)
+
+    def __enter__(self) -> Keeper:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise LeaseLost or Stopped if the work must end here."""
+        if self.lost:
+            raise LeaseLost
+        if self.stop_requested:
+            raise Stopped
+
+    def progress(self, done: int) -> None:
+        """Note how far the work is, and end it here if it must end."""
+        self.done = done
+        self.check()
+
+    def _loop(self) -> None:
+        try:
+            while not self._end.wait(conf("RENEW_SECONDS")):
+                try:
+                    self.beat()
+                except DatabaseError as error:
+                    logger.warning("run %s: lease not renewed: %s", self.run.pk, error)
+                    connections[self.using].close()
+        finally:
+            connections[self.using].close()
+
+    def beat(self) -> None:
+        """Renew the lease once, write progress, and hear requests."""
+        rows = sql.fetch(
+            self.using,
+            f"UPDATE {sql.table(Run)} SET lease_until = clock_timestamp() + make_interval(secs => %s), done = %s, total = %s,"
+            " state = CASE state WHEN 'interrupted' THEN 'running' ELSE state END"
+            " WHERE id = %s AND attempt = %s AND state IN ('running', 'stopping', 'interrupted')"
+            " RETURNING stop_requested",
+            [conf("LEASE_SECONDS"), self.done, self.total, self.run.pk, self.run.attempt],
+        )
+        if not rows:
+            self.lost = True
+        elif rows[0][0]:
+            self.stop_requested = True
+
+
+class NoKeeper:
+    """Stands in for a Keeper where the run and the work share one transaction, so that nobody else can see either."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.total: int | None = None
+
+    def __enter__(self) -> NoKeeper:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def check(self) -> None:
+        """Let the work go on."""
+
+    def progress(self, done: int) -> None:
+        """Note how far the work is."""
+        self.done = done

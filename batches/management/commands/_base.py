@@ -1,0 +1,147 @@
+"""What the batch commands share: the user, the door, exit codes and JSON."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
+
+from batches import actions
+from batches.actions import Door
+from batches.exceptions import BatchError, Refused
+from batches.figures import batch_json
+from batches.models import BatchBase, Run
+from batches.registry import find_batch, registry
+from batches.states import RowStatus, Status
+
+EXIT_REFUSED = 1
+EXIT_IN_PART = 3
+
+
+class BatchCommand(BaseCommand):
+    """Exit 0: all was done; 1: refused or failed, one sentence on stderr, nothing written; 2: usage; 3: executed in part."""
+
+    needs_user = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options that all batch commands have."""
+        if self.needs_user:
+            parser.add_argument(
+                "--user", required=True, help="User name in whose name this is done; no login."
+            )
+        parser.add_argument("--json", action="store_true", dest="as_json", help="Print one JSON object.")
+        self.add_own_arguments(parser)
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options of this command."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do the work; turn every refusal into one sentence and exit code 1."""
+        try:
+            self.work(options)
+        except BatchError as error:
+            self.fail(str(error))
+        except KeyboardInterrupt:
+            self.fail(_("Stopped at the keyboard; nothing was written."))
+
+    def work(self, options: dict[str, Any]) -> None:
+        """Do what the command is for. Raises BatchError."""
+        raise NotImplementedError(f"{type(self).__module__} does nothing")
+
+    def fail(self, sentence: str) -> None:
+        """Print one sentence on stderr and end with exit code 1."""
+        self.stderr.write(" ".join(sentence.split()))
+        raise SystemExit(EXIT_REFUSED)
+
+    def user(self, options: dict[str, Any]) -> Any:
+        """Return the user named. Raises Refused for one that does not exist or is inactive."""
+        model = get_user_model()
+        name = options["user"]
+        try:
+            user = model._default_manager.get_by_natural_key(name)  # type: ignore[attr-defined]
+        except model.DoesNotExist:
+            raise Refused(_("There is no user %(name)r.") % {"name": name}) from None
+        if not user.is_active:
+            raise Refused(_("The user %(name)r is not active.") % {"name": name})
+        return user
+
+    def door(self) -> Door:
+        """Return the door that is logged."""
+        return Door.command()
+
+    def show(self, batch: BatchBase, options: dict[str, Any]) -> None:
+        """Print a batch, as JSON or in a few lines."""
+        data = batch_json(batch)
+        if options["as_json"]:
+            self.stdout.write(json.dumps(data, ensure_ascii=False))
+            return
+        for line in lines(batch, data):
+            self.stdout.write(line)
+
+
+class NumberCommand(BatchCommand):
+    """A command about one batch."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the batch's number."""
+        parser.add_argument("number", help="The batch's number.")
+        super().add_arguments(parser)
+
+    def batch(self, options: dict[str, Any]) -> BatchBase:
+        """Return the batch named. Raises UnknownBatch."""
+        return find_batch(options["number"])
+
+
+class RunCommand(NumberCommand):
+    """A command that runs long work on one batch: in the foreground, or for a worker with --background."""
+
+    verb = ""
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Add the choice of who does it."""
+        parser.add_argument("--background", action="store_true", help="Leave the work to a worker.")
+
+    def work(self, options: dict[str, Any]) -> None:
+        """Start the run, and do it unless a worker shall."""
+        batch, user = self.batch(options), self.user(options)
+        run = actions.start(batch, self.verb, user, door=self.door(), own=not options["background"])
+        if not options["background"]:
+            run = actions.work(batch, run)
+        self.show(batch, options)
+        self.conclude(batch, run)
+
+    def conclude(self, batch: BatchBase, run: Run) -> None:
+        """End with the exit code that the outcome asks for."""
+        if run.state == "stopped":
+            self.fail(run.error)
+        if batch.status == Status.EXECUTED and self.verb == "execute":
+            left = [RowStatus.CONFLICT, RowStatus.FAILED]
+            handler = registry.for_model(type(batch))(batch)
+            if handler.rows().filter(status__in=left).exists():
+                raise SystemExit(EXIT_IN_PART)
+
+
+def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:
+    """Return a batch in lines for people."""
+    head = f"{batch.shown_number}  {data['type']}  {Status(batch.status).label}"
+    if batch.description:
+        head += f"  {batch.description}"
+    shown = [head]
+    if data["file"]:
+        shown.append(
+            _("File: %(file)s, %(records)s records") % {"file": data["file"], "records": data["records"]}
+        )
+    if data["counts"]:
+        shown.append(_("Rows: ") + ", ".join(f"{RowStatus(s).label} {n}" for s, n in data["counts"].items()))
+        shown.append(_("Actions: ") + ", ".join(f"{action} {n}" for action, n in data["actions"].items()))
+    if data["excluded"]:
+        shown.append(_("Excluded: %(n)d") % {"n": data["excluded"]})
+    shown += [f"  {g['severity']:8} {g['n']:>8}  {g['code']}: {g['message']}" for g in data["issues"]]
+    shown += [_("  unreadable row %(row)d: %(reason)s") % u for u in data["unreadable"][:10]]
+    if data["run"] and data["run"]["error"]:
+        shown.append(_("Last run: ") + data["run"]["error"])
+    return shown

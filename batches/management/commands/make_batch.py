@@ -1,0 +1,80 @@
+"""Make a batch, and fill it."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.files import File
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from batches import actions
+from batches.exceptions import BatchError, FileRefused, Refused
+
+from ._base import BatchCommand
+
+
+class Command(BatchCommand):
+    help = "Make a batch of a type from a file, a query or the type's own data set, and fill it."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Add what the batch is made of."""
+        parser.add_argument("type", help="Key of the batch type.")
+        parser.add_argument("--file", help="File to read.")
+        parser.add_argument(
+            "--map", action="append", default=[], metavar="FIELD=COLUMN", help="Map a column; repeatable."
+        )
+        parser.add_argument("--query", help='Filter of the objects, such as "department=7&brand=acme".')
+        parser.add_argument(
+            "--option", action="append", default=[], metavar="K=V", help="Option of the type; repeatable."
+        )
+        parser.add_argument("--description", default="", help="What the batch is for.")
+        parser.add_argument("--no-populate", action="store_true", help="Leave it a draft.")
+        parser.add_argument("--background", action="store_true", help="Leave the filling to a worker.")
+
+    def work(self, options: dict[str, Any]) -> None:
+        """Make the batch; if it cannot be filled, remove it again."""
+        user = self.user(options)
+        query = QueryDict(options["query"]).dict() if options["query"] else None
+        given: dict[str, Any] = {
+            "door": self.door(),
+            "description": options["description"],
+            "options": pairs(options["option"]),
+            "query": query,
+        }
+        if options["file"]:
+            path = Path(options["file"])
+            try:
+                with path.open("rb") as opened:
+                    batch = actions.make(options["type"], user, file=File(opened, name=path.name), **given)
+            except OSError as error:
+                raise FileRefused(
+                    _("The file %(path)r cannot be opened: %(why)s.")
+                    % {"path": str(path), "why": error.strerror}
+                ) from error
+        else:
+            batch = actions.make(options["type"], user, **given)
+        try:
+            if options["map"]:
+                actions.map_columns(batch, user, {**batch.mapping, **pairs(options["map"])}, door=self.door())  # type: ignore[attr-defined]
+            if options["background"]:
+                actions.start(batch, "populate", user, door=self.door())
+            elif not options["no_populate"]:
+                actions.populate(batch, user, door=self.door())
+        except BatchError:
+            # The caller has a sentence and no batch: nothing is left behind that nobody would look after.
+            batch.refresh_from_db()
+            actions.discard(batch, user, door=self.door())
+            raise
+        self.show(batch, options)
+
+
+def pairs(given: list[str]) -> dict[str, str]:
+    """Return K=V arguments as a dict. Raises Refused for one without an equals sign."""
+    found = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise Refused(_("%(text)r is not of the form NAME=VALUE.") % {"text": text})
+        found[key] = value
+    return found

@@ -1,0 +1,91 @@
+"""Work on runs: those enqueued as tasks, and those whose worker is gone."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError, connections
+from django_tasks_db.management.commands.db_worker import Worker as TaskWorker
+from django_tasks_db.models import DBTaskResult
+
+from batches.conf import conf
+from batches.lease import mark_interrupted, waiting
+from batches.runner import resume
+
+logger = logging.getLogger("batches")
+
+
+class Command(BaseCommand):
+    help = "Work on batches in the background; resumes what a dead worker left. As many as wanted, on as many machines."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add --once."""
+        parser.add_argument("--once", action="store_true", help="Do what is waiting now, then end.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Work until told to end."""
+        loop = Loop()
+        if options["once"]:
+            loop.once()
+            return
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, loop.stop)
+        logger.info("worker started")
+        loop.forever()
+        logger.info("worker ended")
+
+
+class Loop:
+    """Looks for work; a database that is away for a while is waited for."""
+
+    def __init__(self) -> None:
+        self.ending = threading.Event()
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """End after the run that is on."""
+        self.ending.set()
+
+    def forever(self) -> None:
+        """Work until `stop`."""
+        pause = conf("POLL_SECONDS")
+        while not self.ending.is_set():
+            try:
+                worked = self.once()
+                pause = conf("POLL_SECONDS")
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning(
+                    "worker: the database is away (%s); trying again", str(error).strip().splitlines()[:1]
+                )
+                connections.close_all()
+                worked, pause = False, min(pause * 2, 15.0)
+            if not worked:
+                self.ending.wait(pause)
+
+    def once(self) -> bool:
+        """Do everything that is waiting now; tell whether there was anything."""
+        worked = False
+        mark_interrupted()
+        # Twice the poll is patience enough: a task that was going to come has come by then.
+        for run_id in waiting(2 * conf("POLL_SECONDS")):
+            worked = resume(run_id) is not None or worked
+        tasks = TaskWorker(
+            queue_names=["*"],
+            interval=0,
+            batch=True,
+            backend_name="default",
+            startup_delay=False,
+            max_tasks=1,
+            worker_id=f"batches-{threading.get_ident()}"[:64],
+            excluded_queue_names=[],
+        )
+        while not self.ending.is_set() and DBTaskResult.objects.ready().exists():
+            tasks._run_tasks = 0
+            tasks.run()
+            worked = True
+        return worked

@@ -1,0 +1,25 @@
+"""The framework's models: concrete ones it owns, and abstract ones for batch types."""
+
+from .batch import BatchBase, BatchQuerySet, FileBatchMixin, QueryBatchMixin
+from .event import Event
+from .numbers import BatchNumber
+from .records import Summary, Unreadable
+from .row import BatchKey, BatchRowBase, Link, RowQuerySet
+from .run import Run, RunStep
+
+__all__ = [
+    "BatchBase",
+    "BatchKey",
+    "BatchNumber",
+    "BatchQuerySet",
+    "BatchRowBase",
+    "Event",
+    "FileBatchMixin",
+    "Link",
+    "QueryBatchMixin",
+    "RowQuerySet",
+    "Run",
+    "RunStep",
+    "Summary",
+    "Unreadable",
+]

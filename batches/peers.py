@@ -1,0 +1,60 @@
+"""Findings across rows: several rows of one batch for one thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from . import sql
+from .findings import Unique
+from .pipeline import status_of
+from .states import BEFORE
+
+if TYPE_CHECKING:
+    from .handlers import BatchHandler
+
+
+class PeerCheck:
+    """Adds and removes the findings about rows that share something; rows that stand right are not written."""
+
+    def __init__(self, handler: BatchHandler) -> None:
+        self.handler = handler
+        self.model = handler.row_model
+        self.table = sql.table(self.model)
+
+    def run(self, row_ids: Iterable[int] | None = None) -> None:
+        """Check all rows, or those that share something with the given ones and those that are noted already."""
+        ids = None if row_ids is None else list(row_ids)
+        for rule in self.handler.unique_rules:
+            self._check(rule, ids)
+
+    def _check(self, rule: Unique, ids: list[int] | None) -> None:
+        columns = [sql.column(self.model, name) for name in rule.fields]
+        names = ", ".join(columns)
+        given = " AND ".join(f"{c} IS NOT NULL" for c in columns)
+        batch = self.handler.batch.pk
+        noted = json.dumps([{"code": rule.code}])
+        entry = json.dumps(
+            [{"code": rule.code, "field": rule.fields[0], "severity": str(rule.severity), "keep": True}]
+        )
+        pk = sql.pk_column(self.model)
+        near, near_params = "", []  # type: tuple[str, list[Any]]
+        if ids is not None:
+            near = f" AND ((q.issues @> %s::jsonb) OR ({', '.join('q.' + c for c in columns)}) IN (SELECT {names} FROM {self.table} WHERE {pk} = ANY(%s)))"
+            near_params = [noted, ids]
+        same = " AND ".join(f"d.{c} = q.{c}" for c in columns)
+        has = "COALESCE(q.issues @> %s::jsonb, false)"
+        twice = f"(d.{columns[0]} IS NOT NULL AND NOT q.removed)"
+        without = "(SELECT jsonb_agg(e) FROM jsonb_array_elements(q.issues) e WHERE e ->> 'code' <> %s)"
+        statuses = ", ".join(f"'{s}'" for s in BEFORE)
+        sql.run(
+            self.handler.using,
+            f"WITH d AS (SELECT {names} FROM {self.table} WHERE batch_id = %s AND NOT removed AND {given}"
+            f" GROUP BY {names} HAVING count(*) > 1)"
+            f" UPDATE {self.table} mine SET issues = found.issues, status = {status_of('found.issues', 'mine.action')}"
+            f" FROM (SELECT q.{pk} AS pk, CASE WHEN {twice} THEN COALESCE(q.issues, '[]'::jsonb) || %s::jsonb ELSE {without} END"
+            f" AS issues FROM {self.table} q LEFT JOIN d ON {same} WHERE q.batch_id = %s AND q.status IN ({statuses})"
+            f" AND {twice} <> {has}{near}) found WHERE mine.{pk} = found.pk",
+            [batch, entry, rule.code, batch, noted, *near_params],
+        )

@@ -1,0 +1,179 @@
+"""Derive a row's look-ups, base values, action and findings in one statement.
+
+Every stage is a SELECT over a common table expression that bears the row table's own name, so the ORM can compile any
+expression against the row model, and it reads what the stage before derived. The same chain feeds an INSERT (populate) and a
+guarded UPDATE (refresh): each row is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.expressions import Combinable
+
+from . import sql
+from .sql import Sql, quote
+
+STATUS_OF = """CASE WHEN {issues} @> '[{{"severity": "error"}}]' THEN 'error'
+ WHEN {issues} @> '[{{"severity": "warning"}}]' THEN 'warning'
+ WHEN {action} = 'unchanged' THEN 'unchanged' ELSE 'ok' END"""
+
+
+def status_of(issues: str, action: str) -> str:
+    """Return the SQL of a row's status from its findings and action."""
+    return STATUS_OF.format(issues=issues, action=action)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Fill the link `to` by looking its target up.
+
+    `by` holds alternatives, tried in order: field of the target -> field of the row. `where` limits the targets, `fold` ignores
+    case and surrounding blanks, `unique` tells that the key is unique among the targets that count. `missing` is the code of the
+    finding for a row that names a target which does not exist.
+    """
+
+    to: str
+    by: tuple[dict[str, str], ...]
+    where: Q | None = None
+    fold: bool = False
+    unique: bool = True
+    missing: str = ""
+
+    def needs(self) -> set[str]:
+        """Return the row's fields that this look-up reads."""
+        return {name for alternative in self.by for name in alternative.values()}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Columns that one SELECT derives from the stage before."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    lookups: tuple[Lookup, ...] = ()
+    barrier: bool = False
+
+
+class Pipeline:
+    """The chain of stages of one row model."""
+
+    def __init__(self, model: type[models.Model], stages: Sequence[Stage], using: str) -> None:
+        self.model = model
+        self.using = using
+        self.table = sql.table(model)
+        self.fields = sql.concrete(model)
+        self.columns = [f.column for f in self.fields]
+        self.stages = [self._compile(stage) for stage in stages if stage.values or stage.lookups]
+        self.derived = sorted({quote(c) for stage in stages for c in self._derived(stage)})
+
+    def _derived(self, stage: Stage) -> set[str]:
+        names = set(stage.values) | {lookup.to for lookup in stage.lookups}
+        return {self.model._meta.get_field(name).column for name in names}  # type: ignore[union-attr]
+
+    def _compile(self, stage: Stage) -> Sql:
+        return self._lookup_select(stage.lookups) if stage.lookups else self._value_select(stage)
+
+    def _lookup_select(self, lookups: Sequence[Lookup]) -> Sql:
+        """Return the SELECT that fills links by left joins."""
+        joins: list[str] = []
+        params: list[Any] = []
+        found: dict[str, str] = {}
+        for lookup in lookups:
+            keys = []
+            for alternative in lookup.by:
+                alias = f"j{len(joins)}"
+                join = self._join(lookup, alternative, alias)
+                joins.append(join.text)
+                params.extend(join.params)
+                keys.append(f"{alias}.pk")
+            found[self.model._meta.get_field(lookup.to).column] = f"COALESCE({', '.join(keys)})"  # type: ignore[union-attr]
+        select = ", ".join(found.get(c, f"{self.table}.{quote(c)}") for c in self.columns)
+        return Sql(f"SELECT {select} FROM {self.table} {' '.join(joins)}", tuple(params))
+
+    def _join(self, lookup: Lookup, alternative: dict[str, str], alias: str) -> Sql:
+        target = self.model._meta.get_field(lookup.to).related_model
+        queryset = target._base_manager.order_by()  # type: ignore[union-attr]
+        if lookup.where is not None:
+            queryset = queryset.filter(lookup.where)
+        names = [target._meta.get_field(name).attname for name in alternative]  # type: ignore[union-attr]
+        inner = sql.compiled(queryset.values_list("pk", *names), self.using)
+        heads = [f"k{n}" for n in range(len(names))]
+        source = f"({inner.text}) AS {alias}(pk, {', '.join(heads)})"
+        if not lookup.unique:
+            shown = [f"upper({h})" if lookup.fold else h for h in heads]
+            source = (
+                f"(SELECT min(pk) AS pk, {', '.join(f'{s} AS {h}' for s, h in zip(shown, heads, strict=True))}"
+                f" FROM {source} GROUP BY {', '.join(shown)}) AS {alias}"
+            )
+        conditions = []
+        for head, name in zip(heads, alternative.values(), strict=True):
+            mine = f"{self.table}.{sql.column(self.model, name)}"
+            conditions.append(
+                f"upper({alias}.{head}) = upper(btrim({mine}))" if lookup.fold else f"{alias}.{head} = {mine}"
+            )
+        return Sql(f"LEFT JOIN {source} ON {' AND '.join(conditions)}", inner.params)
+
+    def _value_select(self, stage: Stage) -> Sql:
+        """Return the SELECT that the ORM makes of expressions; they may span the row's links."""
+        by_column = {self.model._meta.get_field(n).column: value for n, value in stage.values.items()}  # type: ignore[union-attr]
+        names, annotations = [], {}
+        for f in self.fields:
+            if f.column in by_column:
+                alias = f"new_{len(annotations)}_"
+                value = by_column[f.column]
+                annotations[alias] = (
+                    value
+                    if isinstance(value, (Combinable, Q)) or hasattr(value, "resolve_expression")
+                    else models.Value(value)
+                )
+                names.append(alias)
+            else:
+                names.append(f.attname)
+        queryset = self.model._base_manager.order_by().annotate(**annotations).values_list(*names)
+        made = sql.compiled(queryset, self.using)
+        # A barrier keeps the planner from pulling the sub-select up and evaluating costly expressions once per use.
+        return Sql(made.text + (" OFFSET 0" if stage.barrier else ""), made.params)
+
+    def over(self, source: Sql) -> Sql:
+        """Return the SELECT of all stages over `source`, which yields every column of the row model in order."""
+        heads = ", ".join(quote(c) for c in self.columns)
+        text, params = source.text, source.params
+        for stage in self.stages:
+            text = f"WITH {self.table} ({heads}) AS ({text}) {stage.text}"
+            params = (*params, *stage.params)
+        return Sql(f"SELECT * FROM ({text}) AS derived({heads})", params)
+
+    def insert(self, source: Sql) -> int:
+        """Insert what the chain makes of `source`; return the rows written."""
+        heads = ", ".join(
+            quote(c) for f, c in zip(self.fields, self.columns, strict=True) if not f.primary_key
+        )
+        chain = self.over(source)
+        return sql.run(
+            self.using,
+            f"INSERT INTO {self.table} ({heads}) SELECT {heads} FROM ({chain.text}) AS chain",
+            chain.params,
+        )
+
+    def update(self, source: Sql) -> int:
+        """Bring the rows that `source` yields up to date; rows that would not change are not written."""
+        if not self.derived:
+            return 0
+        pk = sql.pk_column(self.model)
+        chain = self.over(source)
+        new = ", ".join(f"chain.{c}" for c in self.derived)
+        old = ", ".join(f"mine.{c}" for c in self.derived)
+        return sql.run(
+            self.using,
+            f"UPDATE {self.table} AS mine SET ({', '.join(self.derived)}) = ROW({new}) FROM ({chain.text}) AS chain"
+            f" WHERE mine.{pk} = chain.{pk} AND ROW({old}) IS DISTINCT FROM ROW({new})",
+            chain.params,
+        )
+
+    def rows(self, queryset: models.QuerySet) -> Sql:
+        """Return the source that yields the row model's columns of a queryset."""
+        return sql.compiled(queryset.order_by().values_list(*[f.attname for f in self.fields]), self.using)

@@ -1,0 +1,123 @@
+"""Who may do what: one answer, as a sentence, for buttons, commands, tasks and the run itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from .handlers import BatchHandler
+from .models import BatchBase, Run
+from .registry import registry
+from .states import ACTIVE, VERB, RunKind, RunState, Status, Verb, refusal
+
+
+def permission(model: type[BatchBase], verb: Verb) -> str:
+    """Return the name of the right that a verb needs on a type."""
+    return f"{model._meta.app_label}.{verb.permission}_{model._meta.model_name}"
+
+
+def may(model: type[BatchBase], verb: str, user: Any) -> bool:
+    """Tell whether a user has the right to a verb of a type, whatever the batch's state."""
+    return bool(user is not None and user.is_active and user.has_perm(permission(model, VERB[verb])))
+
+
+def may_view(model: type[BatchBase], user: Any) -> bool:
+    """Tell whether a user may see batches of a type."""
+    return bool(
+        user is not None
+        and user.is_active
+        and user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+    )
+
+
+def active_run(batch: BatchBase) -> Run | None:
+    """Return the run that is waiting or under way."""
+    return Run.objects.filter(batch_id=batch.pk, state__in=ACTIVE).first()
+
+
+def missing_right(handler: BatchHandler, verb: str, user: Any) -> str | None:
+    """Return which right the user lacks for this verb on this batch (a sentence), or None."""
+    model = handler.model
+    label = VERB[verb].label
+    if user is None:
+        return _("Nobody is named for this; give a user.")
+    if not user.is_active:
+        return _("The user %(user)r is not active.") % {"user": user.get_username()}
+    if not may(model, verb, user):
+        return _("You have no permission for “%(verb)s” on %(type)s.") % {
+            "verb": label,
+            "type": model._meta.verbose_name_plural,
+        }
+    return _missing_for_execution(handler, user) if verb == "execute" else None
+
+
+def _missing_for_execution(handler: BatchHandler, user: Any) -> str | None:
+    """Executing also needs the right to make each change in production that the rows hold, and to see all of them."""
+    actions = set(handler.effective_rows().order_by().values_list("action", flat=True).distinct())
+    needed = {name for target in handler.targets.values() for name in target.permissions(actions)}
+    lacking = sorted(name for name in needed if not user.has_perm(name))
+    if lacking:
+        return _("You also need the permission %(names)s, which these rows ask for.") % {
+            "names": ", ".join(lacking)
+        }
+    scope = handler.scope(user)
+    if scope:
+        outside = (
+            handler.effective_rows()
+            .exclude(pk__in=handler.effective_rows().filter(scope).values("pk"))
+            .count()
+        )
+        if outside:
+            return _(
+                "%(n)d rows are outside what you may work on; somebody who may see them all must execute."
+            ) % {"n": outside}
+    return None
+
+
+def why_not(
+    batch: BatchBase, verb: str, user: Any, *, run: Run | None = None, looked: bool = False
+) -> str | None:
+    """Return why a user can't do this with the batch now (a sentence), or None if they can.
+
+    `run` is the active run if the caller looked already (`looked`).
+    """
+    handler = registry.for_model(type(batch))(batch, user=user)
+    if not looked:
+        run = active_run(batch)
+    running = str(RunKind(run.kind).label) if run is not None else None
+    entry = VERB[verb]
+    if not may(handler.model, verb, user):
+        return missing_right(handler, verb, user)
+    reason = refusal(entry, batch.status, running)
+    if reason is None and verb == "stop" and run is not None and run.state == RunState.STOPPING:
+        return _("It is stopping already.")
+    if reason is None and verb == "execute":
+        reason = missing_right(handler, verb, user) or why_not_execute(handler)
+    if reason is None and verb == "populate":
+        reason = why_not_populate(handler)
+    return reason
+
+
+def why_not_execute(handler: BatchHandler) -> str | None:
+    """Return why the batch's content can't be executed (a sentence), or None."""
+    if handler.batch.status not in (Status.REVIEW, Status.READY, Status.EXECUTING):
+        return None
+    if not handler.effective_rows().exists():
+        return _("No row takes part: each is unchanged, excluded or must be fixed first.")
+    return handler.why_not_execute()
+
+
+def why_not_populate(handler: BatchHandler) -> str | None:
+    """Return what is missing before the batch can be filled (a sentence), or None."""
+    if not handler.reads_file:
+        return None
+    batch: Any = handler.batch
+    if not batch.file:
+        return _("No file was given.")
+    columns = [c for c in handler.get_columns() if c.required and c.field not in batch.mapping]
+    if columns:
+        return _("Map a column to %(names)s first.") % {"names": ", ".join(f"“{c.label}”" for c in columns)}
+    if not batch.mapping:
+        return _("No column of the file is mapped; map at least one.")
+    return None

@@ -1,0 +1,357 @@
+"""Carry one run out: lock, check the fence, call the type's hooks, commit production, outcomes, log and state together.
+
+`Run` is the control row and is never written by the work's transaction; `RunStep` is, so that it tells whether the work is done.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, connections, transaction
+from django.db.models import Count, Max
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from . import journal, rights, sql
+from .conf import conf
+from .exceptions import BatchError, LeaseLost, RunFailed, Stopped
+from .handlers import BatchHandler
+from .lease import Keeper, NoKeeper, claim, owner_name
+from .log import Door, log, user_name
+from .models import BatchBase, BatchNumber, Run, RunStep
+from .registry import find_batch, registry
+from .signals import rows_written
+from .states import VERB, RowStatus, RunKind, RunState, Status
+from .writes import Piece
+
+logger = logging.getLogger("batches")
+# What another try may cure: serialization failure, deadlock, lock not available.
+TRANSIENT = {"40001", "40P01", "55P03"}
+TRIES = 3
+ANALYZE_ROWS = 5_000
+
+
+class Runner:
+    """One attempt at a run. `inline` runs everything in the caller's transaction (for tests and scripts)."""
+
+    def __init__(self, run: Run, *, inline: bool = False) -> None:
+        self.run = run
+        self.inline = inline
+        self.batch: BatchBase = find_batch(run.batch_id)
+        self.using = self._handler().using
+        self.keeper: Keeper | NoKeeper = NoKeeper() if inline else Keeper(run)
+        self.counts: dict[str, int] = {}
+
+    def _handler(self) -> BatchHandler:
+        return registry.for_model(type(self.batch))(self.batch, run=self.run, user=self.run.requested_by)
+
+    def go(self) -> Run:
+        """Work until the run is done, stopped or failed; return it. Raises LeaseLost if another worker took it over.
+
+        Raises the error that made it fail, after it is recorded.
+        """
+        try:
+            with self.keeper:
+                self._tries()
+        except LeaseLost:
+            logger.warning("run %s: taken over, attempt %s wrote nothing", self.run.pk, self.run.attempt)
+            raise
+        except Stopped as error:
+            self._undone(RunState.STOPPED, str(error))
+        except KeyboardInterrupt:
+            self._undone(RunState.STOPPED, _("Stopped at the keyboard; nothing was written."))
+            raise
+        except Exception as error:
+            self._undone(RunState.FAILED, self._sentence(error))
+            if isinstance(error, BatchError):
+                raise
+            if isinstance(error, (DatabaseError, ValidationError)):
+                raise RunFailed(self._sentence(error)) from error
+            raise
+        else:
+            self._done()
+        return self.run
+
+    def _tries(self) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                with transaction.atomic(using=self.using):
+                    self._work()
+                return
+            except DatabaseError as error:
+                if self.inline or attempt == TRIES or sql.sqlstate(error) not in TRANSIENT:
+                    raise
+                logger.info("run %s: try %s met %s", self.run.pk, attempt, sql.sqlstate(error))
+                self.keeper.check()
+
+    def _work(self) -> None:
+        """Do the whole run in this transaction."""
+        self._settings()
+        sql.fetch(
+            self.using,
+            f"SELECT number FROM {sql.table(BatchNumber)} WHERE number = %s FOR NO KEY UPDATE",
+            [self.batch.pk],
+        )
+        self._fence()
+        if RunStep.objects.using(self.using).filter(run=self.run).exists():
+            return
+        self.batch = type(self.batch)._default_manager.using(self.using).get(pk=self.batch.pk)
+        handler = self._handler()
+        handler.progress = self.keeper.progress
+        journal.set_run(self.run.pk, using=self.using)
+        getattr(self, f"_{self.run.kind}")(handler)
+        self.batch.revision += 1
+        self.batch.save(using=self.using)
+        self.counts = handler_counts(handler)
+        RunStep.objects.using(self.using).create(
+            run=self.run, attempt=self.run.attempt, cursor=self.keeper.done, counts=self.counts
+        )
+        log(
+            self.batch,
+            self.run.kind,
+            self.run.requested_by,
+            Door(self.run.door),
+            new=self.batch.status,
+            run=self.run.pk,
+            comment=_("Done."),
+            data={"counts": self.counts},
+        )
+        self.keeper.check()
+        self._fence()
+        journal.clear_run(using=self.using)
+
+    def _settings(self) -> None:
+        """Bound what this transaction may wait for, so that a dead worker's locks go with it."""
+        limits = {
+            "lock_timeout": conf("LOCK_TIMEOUT_MS"),
+            "statement_timeout": conf("STATEMENT_TIMEOUT_MS"),
+            "idle_in_transaction_session_timeout": conf("IDLE_TIMEOUT_MS"),
+            "random_page_cost": 1.1,
+            "jit": "off",
+        }
+        if self.inline:
+            limits.pop("idle_in_transaction_session_timeout")
+        for name, value in limits.items():
+            sql.run(self.using, "SELECT set_config(%s, %s, true)", [name, str(value)])
+
+    def _fence(self) -> None:
+        """Make sure that nobody took the run over. Raises LeaseLost."""
+        attempt = (
+            Run.objects.using(self.using).values_list("attempt", flat=True).filter(pk=self.run.pk).first()
+        )
+        if attempt != self.run.attempt:
+            raise LeaseLost
+
+    # ---- the kinds of run
+
+    def _populate(self, handler: BatchHandler) -> None:
+        handler.populate()
+        rows = self._last_sequence(handler)
+        if not handler.refreshes_in_sql:
+            self._check_pieces(handler, rows)
+        handler.check_peers()
+        handler.refresh_batch()
+        self.batch.status = Status.REVIEW
+
+    def _refresh(self, handler: BatchHandler) -> None:
+        self._check_pieces(handler, self._last_sequence(handler))
+        handler.check_peers()
+        handler.refresh_batch()
+
+    def _check_pieces(self, handler: BatchHandler, rows: int) -> None:
+        for piece in self._pieces(rows):
+            handler.refresh(handler.piece_rows(piece, effective=False))
+            self.keeper.progress(piece.last)
+
+    def _execute(self, handler: BatchHandler) -> None:
+        self._allowed(handler)
+        reason = rights.why_not_execute(handler)
+        if reason:
+            raise RunFailed(reason)
+        expected = self.run.params.get("revision")
+        if expected is not None and expected != self.batch.revision:
+            raise RunFailed(_("The batch changed since you confirmed; look at it again."))
+        rows = self._last_sequence(handler)
+        self.keeper.total = rows
+        for piece in self._pieces(rows):
+            self._execute_piece(handler, piece)
+            self.keeper.progress(piece.last)
+        handler.make_artifacts()
+        user = self.run.requested_by
+        self.batch.status = Status.EXECUTED
+        self.batch.executed = timezone.now()
+        self.batch.executed_by = user
+        self.batch.executed_by_name = user_name(user)[:150]
+
+    def _execute_piece(self, handler: BatchHandler, piece: Piece) -> None:
+        if handler.executes_by_changes:
+            handler.writer.write(piece, handler.on_conflict)
+            self._announce(handler, piece)
+        else:
+            handler.execute(handler.piece_rows(piece))
+            # A hook that returns has written its rows; one that cannot write a row says so on the row, or raises.
+            handler.piece_rows(piece).update(status=RowStatus.APPLIED, applied_at=Now())
+        bad = handler.piece_rows(piece, effective=False).filter(
+            status__in=[RowStatus.CONFLICT, RowStatus.FAILED]
+        )
+        if handler.on_conflict == "stop":
+            conflicts = bad.filter(status=RowStatus.CONFLICT).count()
+            if conflicts:
+                raise RunFailed(
+                    _("%(n)d rows were changed since review, so nothing was written. Check the batch again.")
+                    % {"n": conflicts}
+                )
+        if handler.atomic and handler.on_error == "stop":
+            failed = bad.filter(status=RowStatus.FAILED).first()
+            if failed is not None:
+                text = "; ".join(handler.message(entry) for entry in failed.issues or [])
+                raise RunFailed(
+                    _("Row %(row)d failed, so nothing was written: %(text)s")
+                    % {"row": failed.sequence, "text": text}
+                )
+
+    def _announce(self, handler: BatchHandler, piece: Piece) -> None:
+        """Send the signal about what a piece wrote after commit; the keys are only read if somebody listens."""
+        for target in handler.targets.values():
+            if not rows_written.has_listeners(target.model):
+                continue
+            applied = handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED)
+            pks = list(
+                applied.exclude(**{f"{target.to}__isnull": True}).values_list(f"{target.to}_id", flat=True)
+            )
+            transaction.on_commit(
+                lambda model=target.model, pks=pks: rows_written.send(
+                    model, model=model, pks=pks, batch=self.batch.pk, run=self.run.pk
+                ),  # type: ignore[misc]
+                using=self.using,
+            )
+
+    def _allowed(self, handler: BatchHandler) -> None:
+        """Check the rights again: they may have been taken away since the run was asked for. Raises RunFailed."""
+        user = self.run.requested_by
+        fresh = (
+            None if user is None else type(user)._default_manager.using(self.using).filter(pk=user.pk).first()
+        )
+        reason = rights.missing_right(handler, VERB[self.run.kind].name, fresh)
+        if reason:
+            raise RunFailed(reason)
+
+    def _last_sequence(self, handler: BatchHandler) -> int:
+        return handler.rows().order_by().aggregate(last=Max("sequence"))["last"] or 0
+
+    def _pieces(self, rows: int) -> list[Piece]:
+        size = conf("PIECE_ROWS")
+        self.keeper.total = rows
+        return [
+            Piece(self.batch.pk, first, min(first + size - 1, rows)) for first in range(1, rows + 1, size)
+        ]
+
+    # ---- how it ends
+
+    def _done(self) -> None:
+        step = RunStep.objects.filter(run=self.run).order_by("-pk").first()
+        self._finish(RunState.SUCCEEDED, "", step.counts if step else self.counts)
+        if (
+            not self.inline
+            and self.run.kind == RunKind.POPULATE
+            and sum(self.counts.values()) >= ANALYZE_ROWS
+        ):
+            # Without figures on what is new the planner may choose a plan that takes minutes.
+            sql.run(self.using, f"ANALYZE {sql.table(self._handler().row_model)}")
+
+    def _undone(self, state: RunState, sentence: str) -> None:
+        """Put the batch back to where it was and record why. The work's transaction is gone, and all that it wrote."""
+        verb = VERB[self.run.kind]
+        if connections[self.using].in_atomic_block and not self.inline:
+            return
+        with transaction.atomic(using=self.using):
+            sql.fetch(
+                self.using,
+                f"SELECT number FROM {sql.table(BatchNumber)} WHERE number = %s FOR NO KEY UPDATE",
+                [self.batch.pk],
+            )
+            self._fence()
+            back = self.run.params.get("back") or verb.fallback
+            if back:
+                type(self.batch)._default_manager.using(self.using).filter(pk=self.batch.pk).update(
+                    status=back
+                )
+            log(
+                self.batch,
+                self.run.kind,
+                self.run.requested_by,
+                Door(self.run.door),
+                old=str(verb.through or ""),
+                new=str(back or ""),
+                run=self.run.pk,
+                comment=sentence,
+            )
+            self._finish(state, sentence, {})
+        self.batch = find_batch(self.batch.pk)
+
+    def _finish(self, state: RunState, error: str, counts: dict[str, Any]) -> None:
+        Run.objects.filter(pk=self.run.pk, attempt=self.run.attempt).update(
+            state=state,
+            error=error,
+            counts=counts,
+            done=self.keeper.done,
+            total=self.keeper.total,
+            finished=Now(),
+        )
+        self.run.refresh_from_db()
+
+    def _sentence(self, error: BaseException) -> str:
+        """Return what a person should read of an error."""
+        if isinstance(error, BatchError):
+            return str(error)
+        if isinstance(error, ValidationError):
+            return " ".join(error.messages)
+        if isinstance(error, DatabaseError):
+            return database_sentence(self._handler(), error)
+        logger.exception("run %s failed", self.run.pk)
+        return _("Something unexpected went wrong (%(type)s: %(text)s); nothing was written.") % {
+            "type": type(error).__name__,
+            "text": error,
+        }
+
+
+def database_sentence(handler: BatchHandler, error: DatabaseError) -> str:
+    """Return a sentence for a database error: which rule of which thing was broken, and by which value."""
+    said = sql.diagnosis(error)
+    name = said.get("constraint")
+    for target in handler.targets.values():
+        for constraint in target.model._meta.constraints:
+            if name and constraint.name == name:
+                rule = str(constraint.get_violation_error_message())
+                return _("Production refused it: %(rule)s %(detail)s Nothing was written.") % {
+                    "rule": rule,
+                    "detail": said.get("detail", ""),
+                }
+    if sql.sqlstate(error) == "55P03":
+        return _("Somebody else holds what this batch writes; nothing was written. Try again.")
+    return _("The database refused it: %(message)s %(detail)s Nothing was written.") % {
+        "message": said["message"] + ".",
+        "detail": said.get("detail", ""),
+    }
+
+
+def handler_counts(handler: BatchHandler) -> dict[str, int]:
+    """Return row status -> number of rows."""
+    return dict(handler.rows().order_by().values_list("status").annotate(n=Count("pk")))
+
+
+def resume(run_id: int) -> Run | None:
+    """Carry on with a run if nobody else does; None if there is nothing to do."""
+    run = claim(run_id, owner_name())
+    if run is None:
+        return None
+    try:
+        return Runner(run).go()
+    except LeaseLost:
+        return None
+    except BatchError as error:
+        logger.info("run %s: %s", run_id, error)
+        return Run.objects.get(pk=run_id)

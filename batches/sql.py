@@ -1,0 +1,169 @@
+"""Everything that depends on the database driver or on PostgreSQL's own words: quoting, COPY, diagnostics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections, models
+from django.db.models.query import QuerySet
+
+# COPY's text format: what must be escaped, and null.
+NULL = r"\N"
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A piece of SQL with its parameters (never the values themselves)."""
+
+    text: str
+    params: tuple[Any, ...] = ()
+
+
+def quote(name: str) -> str:
+    """Quote an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def table(model: type[models.Model]) -> str:
+    """Return the quoted table of a model; a name that is quoted already stays as it is."""
+    name = model._meta.db_table
+    return name if name.startswith('"') else quote(name)
+
+
+def column(model: type[models.Model], field: str) -> str:
+    """Return the quoted column of a model's field."""
+    return quote(model._meta.get_field(field).column)  # type: ignore[union-attr]
+
+
+def pk_column(model: type[models.Model]) -> str:
+    """Return the quoted primary key column."""
+    return quote(model._meta.pk.column)
+
+
+def concrete(model: type[models.Model]) -> list[models.Field]:
+    """Return the fields that have a column, in the model's order."""
+    return list(model._meta.concrete_fields)
+
+
+def compiled(queryset: QuerySet, using: str) -> Sql:
+    """Return the SQL of a queryset."""
+    text, params = queryset.query.get_compiler(using).as_sql()
+    return Sql(text, tuple(params))
+
+
+def run(using: str, statement: Sql | str, params: Iterable[Any] = ()) -> int:
+    """Execute a statement; return the number of rows that it touched."""
+    text, values = (
+        (statement.text, statement.params) if isinstance(statement, Sql) else (statement, tuple(params))
+    )
+    with connections[using].cursor() as cursor:
+        cursor.execute(text, values)
+        return max(cursor.rowcount, 0)
+
+
+def fetch(using: str, statement: Sql | str, params: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+    """Execute a query; return its rows."""
+    text, values = (
+        (statement.text, statement.params) if isinstance(statement, Sql) else (statement, tuple(params))
+    )
+    with connections[using].cursor() as cursor:
+        cursor.execute(text, values)
+        return cursor.fetchall()
+
+
+def copy_value(value: Any) -> str:
+    """Return a Python value in COPY's text format."""
+    if value is None:
+        return NULL
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, default=str).translate(_ESCAPES)
+    return str(value).translate(_ESCAPES)
+
+
+def copy_line(values: Iterable[Any]) -> str:
+    """Return one line of COPY's text format."""
+    return "\t".join([copy_value(value) for value in values]) + "\n"
+
+
+class _Stream:
+    """The reading half of a file over an iterator of text: what the driver's COPY wants, without holding it all."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines = lines
+        self.rest = b""
+        self.error: Exception | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._read(size)
+        except Exception as error:
+            # The driver would report this as a failed COPY; the caller wants the error itself.
+            self.error = error
+            raise
+
+    def _read(self, size: int) -> bytes:
+        parts = [self.rest]
+        length = len(self.rest)
+        while size < 0 or length < size:
+            line = next(self.lines, None)
+            if line is None:
+                break
+            data = line.encode("utf-8")
+            parts.append(data)
+            length += len(data)
+        joined = b"".join(parts)
+        if 0 <= size < len(joined):
+            self.rest = joined[size:]
+            return joined[:size]
+        self.rest = b""
+        return joined
+
+
+def copy_in(using: str, target: str, columns: Iterable[str], lines: Iterator[str]) -> int:
+    """COPY lines (text format, possibly several a string) into the quoted table `target`; return the rows written."""
+    names = ", ".join(quote(name) for name in columns)
+    connection = connections[using]
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        raw = cursor.cursor if hasattr(cursor, "cursor") else cursor
+        stream = _Stream(lines)
+        try:
+            raw.copy_expert(f"COPY {target} ({names}) FROM STDIN", stream, 65536)
+        except Exception as error:
+            if stream.error is not None:
+                raise stream.error from error
+            raise
+        return raw.rowcount
+
+
+def sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's five-character code of a database error, or ''."""
+    cause = error.__cause__ or error
+    return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None) or ""
+
+
+def diagnosis(error: BaseException) -> dict[str, str]:
+    """Return what the server said of a database error: message, detail, constraint, table, column."""
+    diag = getattr(error.__cause__ or error, "diag", None)
+    found = {
+        "message": getattr(diag, "message_primary", None),
+        "detail": getattr(diag, "message_detail", None),
+        "constraint": getattr(diag, "constraint_name", None),
+        "table": getattr(diag, "table_name", None),
+        "column": getattr(diag, "column_name", None),
+    }
+    return {key: value for key, value in found.items() if value} or {"message": str(error)}
+
+
+def sequence_of(using: str, model: type[models.Model]) -> str | None:
+    """Return the sequence behind a model's primary key, or None if it has none."""
+    (name,) = fetch(using, "SELECT pg_get_serial_sequence(%s, %s)", [table(model), model._meta.pk.column])[0]
+    return name

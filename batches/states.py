@@ -1,0 +1,308 @@
+"""States, verbs and words: one table that buttons, commands, docs and tests are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+
+class Status(TextChoices):
+    """Where a batch is."""
+
+    DRAFT = "draft", gettext_lazy("Draft")
+    POPULATING = "populating", gettext_lazy("Being filled")
+    REVIEW = "review", gettext_lazy("In review")
+    READY = "ready", gettext_lazy("Ready")
+    EXECUTING = "executing", gettext_lazy("Executing")
+    EXECUTED = "executed", gettext_lazy("Executed")
+    REVERTING = "reverting", gettext_lazy("Being undone")
+    REVERTED = "reverted", gettext_lazy("Undone")
+    WITHDRAWN = "withdrawn", gettext_lazy("Withdrawn")
+
+
+WORKING = frozenset({Status.POPULATING, Status.EXECUTING, Status.REVERTING})
+
+
+class RowStatus(TextChoices):
+    """How one row stands: the first four before execution, the others after it."""
+
+    OK = "ok", gettext_lazy("Fine")
+    WARNING = "warning", gettext_lazy("Look")
+    ERROR = "error", gettext_lazy("Must fix")
+    UNCHANGED = "unchanged", gettext_lazy("Unchanged")
+    APPLIED = "applied", gettext_lazy("Written")
+    CONFLICT = "conflict", gettext_lazy("Changed since review")
+    FAILED = "failed", gettext_lazy("Failed")
+    REVERTED = "reverted", gettext_lazy("Undone")
+    KEPT = "kept", gettext_lazy("Kept (changed since)")
+    LEFT = "left", gettext_lazy("Left out")
+
+
+# A row takes part in an execution when it stands so and is not excluded.
+EFFECTIVE = (RowStatus.OK, RowStatus.WARNING)
+BEFORE = (RowStatus.OK, RowStatus.WARNING, RowStatus.ERROR, RowStatus.UNCHANGED)
+# Common statuses are left out of the partial index over the others.
+COMMON = (RowStatus.OK, RowStatus.UNCHANGED, RowStatus.APPLIED)
+
+
+class RowAction(TextChoices):
+    """What executing the row does to production."""
+
+    NONE = "", gettext_lazy("Not checked")
+    CREATE = "create", gettext_lazy("New")
+    UPDATE = "update", gettext_lazy("Change")
+    DELETE = "delete", gettext_lazy("Delete")
+    UNCHANGED = "unchanged", gettext_lazy("Unchanged")
+
+
+class Severity(TextChoices):
+    """How grave a finding is."""
+
+    NOTICE = "notice", gettext_lazy("Repaired")
+    WARNING = "warning", gettext_lazy("Look")
+    ERROR = "error", gettext_lazy("Must fix")
+
+
+class RunKind(TextChoices):
+    """What a run does."""
+
+    POPULATE = "populate", gettext_lazy("Reading")
+    REFRESH = "refresh", gettext_lazy("Checking again")
+    EXECUTE = "execute", gettext_lazy("Executing")
+
+
+class RunState(TextChoices):
+    """Where a run is."""
+
+    QUEUED = "queued", gettext_lazy("Waiting for a worker")
+    RUNNING = "running", gettext_lazy("Running")
+    STOPPING = "stopping", gettext_lazy("Stopping")
+    INTERRUPTED = "interrupted", gettext_lazy("Interrupted, will go on by itself")
+    STOPPED = "stopped", gettext_lazy("Stopped")
+    FAILED = "failed", gettext_lazy("Failed")
+    SUCCEEDED = "succeeded", gettext_lazy("Done")
+
+
+ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.STOPPING, RunState.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Something that can be done with a batch: from where, through what, to where, by whom."""
+
+    name: str
+    label: Any
+    sources: tuple[Status, ...]
+    to: Status | None
+    permission: str
+    through: Status | None = None
+    fallback: Status | None = None
+    run: RunKind | None = None
+    during_run: bool = False
+    built: bool = True
+    button: bool = False
+    meaning: Any = ""
+
+
+S = Status
+# In the order in which a batch lives; `built = False` marks a place that a later issue fills: it is shown nowhere.
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        "prepare",
+        gettext_lazy("Prepare"),
+        (S.DRAFT,),
+        S.DRAFT,
+        "add",
+        meaning=gettext_lazy("Map the columns of the file and set the options."),
+    ),
+    Verb(
+        "populate",
+        gettext_lazy("Read"),
+        (S.DRAFT,),
+        S.REVIEW,
+        "add",
+        S.POPULATING,
+        S.DRAFT,
+        RunKind.POPULATE,
+        meaning=gettext_lazy(
+            "Fill the batch with its rows; failing, it is a draft again and nothing is left behind."
+        ),
+    ),
+    Verb(
+        "repopulate",
+        gettext_lazy("Read again"),
+        (S.REVIEW,),
+        S.REVIEW,
+        "change",
+        S.POPULATING,
+        S.REVIEW,
+        built=False,
+    ),
+    Verb(
+        "refresh",
+        gettext_lazy("Check again"),
+        (S.REVIEW,),
+        S.REVIEW,
+        "change",
+        None,
+        S.REVIEW,
+        RunKind.REFRESH,
+        button=True,
+        meaning=gettext_lazy("Look everything up again; corrections and exclusions are kept."),
+    ),
+    Verb(
+        "edit",
+        gettext_lazy("Correct"),
+        (S.REVIEW,),
+        S.REVIEW,
+        "change",
+        meaning=gettext_lazy("Correct a row; it is checked at once."),
+    ),
+    Verb(
+        "exclude",
+        gettext_lazy("Exclude"),
+        (S.REVIEW,),
+        S.REVIEW,
+        "change",
+        meaning=gettext_lazy("Leave rows out of the execution, with a reason; they stay in the batch."),
+    ),
+    Verb(
+        "include",
+        gettext_lazy("Put back"),
+        (S.REVIEW,),
+        S.REVIEW,
+        "change",
+        meaning=gettext_lazy("Let excluded rows take part again."),
+    ),
+    Verb("bulk_change", gettext_lazy("Change all"), (S.REVIEW,), S.REVIEW, "change", built=False),
+    Verb("split", gettext_lazy("Split"), (S.REVIEW,), S.REVIEW, "change", built=False),
+    Verb("submit", gettext_lazy("Send for approval"), (S.REVIEW,), S.READY, "submit", built=False),
+    Verb("reopen", gettext_lazy("Reopen"), (S.READY,), S.REVIEW, "submit", built=False),
+    Verb("approve", gettext_lazy("Approve"), (S.READY,), S.READY, "approve", built=False),
+    Verb("reject", gettext_lazy("Reject"), (S.READY,), S.REVIEW, "approve", built=False),
+    Verb("schedule", gettext_lazy("Schedule"), (S.READY,), S.READY, "execute", built=False),
+    Verb("unschedule", gettext_lazy("Unschedule"), (S.READY,), S.READY, "execute", built=False),
+    Verb(
+        "execute",
+        gettext_lazy("Execute"),
+        (S.READY, S.REVIEW),
+        S.EXECUTED,
+        "execute",
+        S.EXECUTING,
+        S.REVIEW,
+        RunKind.EXECUTE,
+        button=True,
+        meaning=gettext_lazy(
+            "Put the rows into production, each exactly once; what changed since review is not overwritten."
+        ),
+    ),
+    Verb(
+        "stop",
+        gettext_lazy("Stop"),
+        (S.POPULATING, S.REVIEW, S.EXECUTING),
+        None,
+        "change",
+        during_run=True,
+        meaning=gettext_lazy("Stop the run that is on; nothing of it is kept."),
+    ),
+    Verb(
+        "pause",
+        gettext_lazy("Pause"),
+        (S.EXECUTING, S.REVERTING),
+        None,
+        "execute",
+        during_run=True,
+        built=False,
+    ),
+    Verb(
+        "resume",
+        gettext_lazy("Go on"),
+        (S.EXECUTING, S.REVERTING),
+        None,
+        "execute",
+        during_run=True,
+        built=False,
+    ),
+    Verb("retry", gettext_lazy("Try again"), (S.EXECUTED,), S.EXECUTED, "execute", S.EXECUTING, built=False),
+    Verb("carry_on", gettext_lazy("Carry on"), (S.EXECUTED,), S.EXECUTED, "add", built=False),
+    Verb("close", gettext_lazy("Close"), (S.EXECUTED,), S.EXECUTED, "execute", built=False),
+    Verb(
+        "revert",
+        gettext_lazy("Undo"),
+        (S.EXECUTED,),
+        S.REVERTED,
+        "revert",
+        S.REVERTING,
+        S.EXECUTED,
+        built=False,
+    ),
+    Verb(
+        "reapply",
+        gettext_lazy("Apply again"),
+        (S.REVERTED, S.EXECUTED),
+        S.EXECUTED,
+        "execute",
+        S.EXECUTING,
+        built=False,
+    ),
+    Verb("clone", gettext_lazy("Copy"), tuple(S), None, "add", built=False),
+    Verb(
+        "withdraw",
+        gettext_lazy("Withdraw"),
+        (S.DRAFT, S.REVIEW, S.READY),
+        S.WITHDRAWN,
+        "withdraw",
+        button=True,
+        meaning=gettext_lazy("Give the batch up; it stays readable and can be deleted."),
+    ),
+    Verb(
+        "discard",
+        gettext_lazy("Discard"),
+        (S.DRAFT,),
+        None,
+        "add",
+        meaning=gettext_lazy("Remove a draft that could not be filled."),
+    ),
+    Verb(
+        "delete",
+        gettext_lazy("Delete"),
+        (S.DRAFT, S.REVIEW, S.WITHDRAWN),
+        None,
+        "delete",
+        button=True,
+        meaning=gettext_lazy("Remove the batch, its rows and its file; the log keeps what was done."),
+    ),
+)
+VERB = {verb.name: verb for verb in VERBS}
+
+
+def built_verbs() -> list[Verb]:
+    """Return the verbs that exist so far."""
+    return [verb for verb in VERBS if verb.built]
+
+
+def refusal(verb: Verb, status: str, running: str | None = None) -> str | None:
+    """Return why `verb` can't be done in `status` (a sentence), or None if it can.
+
+    `running` is the label of the run that is on, if one is.
+    """
+    label = {"verb": verb.label, "status": Status(status).label}
+    if not verb.built:
+        return _("“%(verb)s” is not available yet.") % label
+    if verb.during_run:
+        return None if running else _("Nothing is running.")
+    if running:
+        return _("“%(run)s” is under way; wait until it is done or stop it.") % {"run": running}
+    if status in verb.sources:
+        return None
+    if status == Status.EXECUTED and verb.name == "execute":
+        return _("This batch was executed already.")
+    wanted = _(" or ").join(f"“{Status(s).label}”" for s in verb.sources)
+    return _("“%(verb)s” needs the state %(wanted)s; this batch is “%(status)s”.") % {
+        **label,
+        "wanted": wanted,
+    }

@@ -1,0 +1,426 @@
+"""Put declared changes into production, set-based: lock, compare, mark, write.
+
+For one piece of rows, inside the runner's transaction: targets are locked in primary key order, rows whose target moved since
+review become conflicts, the others are marked and then written. Nobody's change is overwritten unseen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from . import sql
+from .changes import FieldChange, Target
+from .pipeline import Lookup, Pipeline, Stage
+from .sql import Sql, quote
+from .states import EFFECTIVE, RowAction, RowStatus
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A range of rows of one batch: what a whole hook gets at once."""
+
+    batch: int
+    first: int
+    last: int
+
+    def where(self, alias: str, status: tuple[str, ...] | None = EFFECTIVE) -> Sql:
+        """Return the condition that a row belongs to the piece, is not excluded and stands so."""
+        text = f"{alias}.batch_id = %s AND {alias}.sequence BETWEEN %s AND %s"
+        params: tuple[Any, ...] = (self.batch, self.first, self.last)
+        if status is not None:
+            text += f" AND NOT {alias}.removed AND {alias}.status IN ({', '.join(['%s'] * len(status))})"
+            params = (*params, *[str(s) for s in status])
+        return Sql(text, params)
+
+
+APPLIED = (RowStatus.APPLIED,)
+
+
+class Writer:
+    """Writes the declared changes of one type, a piece at a time."""
+
+    def __init__(
+        self,
+        row_model: type[models.Model],
+        targets: dict[str, Target],
+        lookups: dict[str, Lookup],
+        using: str,
+    ) -> None:
+        self.row_model = row_model
+        self.targets = targets
+        self.lookups = lookups
+        self.using = using
+        self.rows = sql.table(row_model)
+        self.now = "statement_timestamp()"
+
+    def write(self, piece: Piece, on_conflict: str = "skip") -> None:
+        """Write one piece; afterwards each of its effective rows is applied or a conflict."""
+        for target in self.targets.values():
+            if target.shared:
+                self._create_shared(target, piece)
+            elif target.updates or target.deletes:
+                self._lock(target, piece)
+        for target in self.targets.values():
+            if not target.shared:
+                self._mark_conflicts(target, piece)
+        if on_conflict == "stop" and self._count(piece, (RowStatus.CONFLICT,)):
+            return
+        creating = self._mark(piece)
+        for target in self.targets.values():
+            if creating.get(target.to):
+                self._insert(target, piece, creating[target.to])
+            if target.updates and self._has(piece, RowAction.UPDATE, target):
+                self._update(target, piece)
+            if target.deletes:
+                self._delete(target, piece)
+
+    def _count(self, piece: Piece, status: tuple[str, ...]) -> int:
+        where = piece.where("r", status)
+        return sql.fetch(self.using, f"SELECT count(*) FROM {self.rows} r WHERE {where.text}", where.params)[
+            0
+        ][0]
+
+    def _has(self, piece: Piece, action: str, target: Target) -> bool:
+        """Tell whether any row of the piece changes a target that was there before."""
+        where = piece.where("r", APPLIED)
+        found = sql.fetch(
+            self.using,
+            f"SELECT EXISTS (SELECT 1 FROM {self.rows} r WHERE {where.text} AND r.action = %s)",
+            (*where.params, str(action)),
+        )
+        return bool(found[0][0])
+
+    def _create_shared(self, target: Target, piece: Piece) -> None:
+        """Create what several rows name (a group, a maker) once, and link all of them to it; one that exists by now is used."""
+        lookup = self.lookups[target.to]
+        where = piece.where("r")
+        condition = self._rows_where(target.create_when)
+        need = f"{where.text} AND r.{quote(target.link)} IS NULL{condition.text}"
+        params = (*where.params, *condition.params)
+        if not sql.fetch(self.using, f"SELECT EXISTS (SELECT 1 FROM {self.rows} r WHERE {need})", params)[0][
+            0
+        ]:
+            return
+        columns, values, value_params = self._insert_values(target)
+        keys = [f"r.{sql.column(self.row_model, f)}" for f in target.key.values()]
+        folded = [f"upper(btrim({k}))" if lookup.fold else k for k in keys]
+        filled = "".join(f" AND {k} IS NOT NULL" for k in keys)
+        linked = self._link_shared(target, lookup, piece, need, params)
+        sql.run(
+            self.using,
+            f"INSERT INTO {sql.table(target.model)} ({', '.join(columns)}) SELECT {', '.join(values)} FROM"
+            f" (SELECT DISTINCT ON ({', '.join(folded)}) r.* FROM {self.rows} r WHERE {need}{filled}"
+            f" ORDER BY {', '.join(folded)}, r.sequence) r ON CONFLICT DO NOTHING",
+            (*value_params, *params),
+        )
+        linked = self._link_shared(target, lookup, piece, need, params) or linked
+
+    def _link_shared(
+        self, target: Target, lookup: Lookup, piece: Piece, need: str, params: tuple[Any, ...]
+    ) -> int:
+        pipeline = Pipeline(self.row_model, [Stage(lookups=(lookup,))], self.using)
+        columns = ", ".join(f"r.{quote(c)}" for c in pipeline.columns)
+        return pipeline.update(Sql(f"SELECT {columns} FROM {self.rows} r WHERE {need}", params))
+
+    def _rows_where(self, condition: Q | None) -> Sql:
+        """Return ' AND …' limiting the alias r to rows that meet a condition of the type."""
+        if condition is None:
+            return Sql("")
+        inner = sql.compiled(
+            self.row_model._base_manager.order_by().filter(condition).values_list("pk"), self.using
+        )
+        alias = f"{self.rows}."
+        if " JOIN " not in inner.text and " WHERE " in inner.text:
+            return Sql(f" AND ({inner.text.split(' WHERE ', 1)[1].replace(alias, 'r.')})", inner.params)
+        return Sql(f" AND r.{sql.pk_column(self.row_model)} IN ({inner.text})", inner.params)
+
+    def _lock(self, target: Target, piece: Piece) -> None:
+        """Lock the targets of a piece in primary key order, so that two batches never wait for each other in a circle."""
+        where = piece.where("r")
+        pk = sql.pk_column(target.model)
+        mode = "FOR UPDATE" if target.deletes else "FOR NO KEY UPDATE"
+        sql.run(
+            self.using,
+            f"SELECT count(*) FROM (SELECT t.{pk} FROM {sql.table(target.model)} t WHERE t.{pk} IN"
+            f" (SELECT r.{quote(target.link)} FROM {self.rows} r WHERE {where.text}) ORDER BY t.{pk} {mode}) AS locked",
+            where.params,
+        )
+
+    def _mark_conflicts(self, target: Target, piece: Piece) -> None:
+        """Mark rows whose target is gone, changed since review, in use, or there although it was to be made."""
+        if target.updates or target.deletes:
+            self._mark_moved(target, piece)
+        if target.creates and target.key:
+            self._mark_existing(target, piece)
+
+    def _mark_moved(self, target: Target, piece: Piece) -> None:
+        entries, conditions, params = [], [], []
+        for update in target.updates:
+            moved = self._moved(update, target)
+            was, now, want = (
+                self._column(update.old),
+                f"t.{sql.column(target.model, update.name)}",
+                self._column(update.new),
+            )
+            label = str(target.model._meta.get_field(update.name).verbose_name)  # type: ignore[union-attr]
+            entries.append(
+                f"CASE WHEN {moved} THEN jsonb_build_object('code', 'changed_since', 'field', %s::text, 'severity', 'error',"
+                f" 'params', jsonb_build_object('field', %s::text, 'was', ({was})::text, 'now', ({now})::text,"
+                f" 'want', ({want})::text)) END"
+            )
+            params += [update.new, label]
+            conditions.append(moved)
+        pk = sql.pk_column(target.model)
+        link = f"r.{quote(target.link)}"
+        gone = f"(t.{pk} IS NULL AND {link} IS NOT NULL)"
+        entries.append(
+            f"CASE WHEN {gone} THEN jsonb_build_object('code', 'gone', 'field', '', 'severity', 'error') END"
+        )
+        conditions.append(gone)
+        if target.deletes:
+            entry, condition = self._undeletable(target)
+            entries += entry
+            conditions += condition
+            params.append(target.to)
+        self._set_conflicts(
+            piece,
+            entries,
+            params,
+            f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}",
+            f"{link} IS NOT NULL AND ({' OR '.join(conditions)})",
+            [target.to] if target.deletes else [],
+        )
+
+    def _undeletable(self, target: Target) -> tuple[list[str], list[str]]:
+        """Return the entries and conditions of a delete that may not be: changed since review, or referred to."""
+        pk = sql.pk_column(target.model)
+        changed = "r.base -> %s IS DISTINCT FROM to_jsonb(t)"
+        entries = [
+            f"CASE WHEN {changed} THEN jsonb_build_object('code', 'changed_since', 'field', '', 'severity', 'error') END"
+        ]
+        conditions = [changed]
+        for relation in target.model._meta.related_objects:
+            if not relation.field.db_constraint:
+                continue
+            used = (
+                f"EXISTS (SELECT 1 FROM {sql.table(relation.related_model)} u"
+                f" WHERE u.{quote(relation.field.column)} = t.{pk})"
+            )
+            name = str(relation.related_model._meta.verbose_name_plural).replace("'", "''").replace("%", "%%")
+            entries.append(
+                f"CASE WHEN {used} THEN jsonb_build_object('code', 'in_use', 'field', '', 'severity', 'error',"
+                f" 'params', jsonb_build_object('by', '{name}')) END"
+            )
+            conditions.append(used)
+        return entries, conditions
+
+    def _mark_existing(self, target: Target, piece: Piece) -> None:
+        """Mark rows that were to create something which exists by now."""
+        lookup = self.lookups.get(target.to)
+        alternatives = lookup.by if lookup else (target.key,)
+        links = [name for name in target.key.values() if self.row_model._meta.get_field(name).is_relation]
+        tests, params = [], []
+        for alternative in alternatives:
+            matched = target.model._base_manager.order_by()
+            if lookup is not None and lookup.where is not None:
+                matched = matched.filter(lookup.where)
+            inner = sql.compiled(
+                matched.values_list(*[target.model._meta.get_field(n).attname for n in alternative]),
+                self.using,
+            )  # type: ignore[union-attr]
+            heads = [f"k{n}" for n in range(len(alternative))]
+            equal = " AND ".join(
+                f"x.{h} = {self._column(n)}" for h, n in zip(heads, alternative.values(), strict=True)
+            )
+            tests.append(f"EXISTS (SELECT 1 FROM ({inner.text}) AS x({', '.join(heads)}) WHERE {equal})")
+            params += inner.params
+        linked = "".join(f" AND {self._column(name)} IS NOT NULL" for name in links)
+        condition = f"r.{quote(target.link)} IS NULL{linked} AND ({' OR '.join(tests)})"
+        entry = "jsonb_build_object('code', 'exists_now', 'field', '', 'severity', 'error')"
+        self._set_conflicts(piece, [entry], [], "", condition, params)
+
+    def _set_conflicts(
+        self,
+        piece: Piece,
+        entries: list[str],
+        params: list[Any],
+        join: str,
+        condition: str,
+        condition_params: list[Any],
+    ) -> None:
+        where = piece.where("r")
+        pk = sql.pk_column(self.row_model)
+        sql.run(
+            self.using,
+            f"UPDATE {self.rows} mine SET status = 'conflict',"
+            f" issues = COALESCE(mine.issues, '[]'::jsonb) || found.entries FROM"
+            f" (SELECT r.{pk} AS pk, to_jsonb(array_remove(ARRAY[{', '.join(entries)}]::jsonb[], NULL)) AS entries"
+            f" FROM {self.rows} r {join} WHERE {where.text} AND {condition}) found WHERE mine.{pk} = found.pk",
+            (*params, *where.params, *condition_params),
+        )
+
+    def _column(self, row_field: str) -> str:
+        return f"r.{sql.column(self.row_model, row_field)}"
+
+    def _changes(self, update: FieldChange) -> str:
+        new, old = self._column(update.new), self._column(update.old)
+        return f"({new} IS NOT NULL AND {new} IS DISTINCT FROM {old})"
+
+    def _moved(self, update: FieldChange, target: Target) -> str:
+        """Return the condition that production is neither as it was at review nor as the row wants it."""
+        now = f"t.{sql.column(target.model, update.name)}"
+        there = f"t.{sql.pk_column(target.model)} IS NOT NULL"
+        return (
+            f"({there} AND {self._changes(update)} AND {now} IS DISTINCT FROM {self._column(update.old)}"
+            f" AND {now} IS DISTINCT FROM {self._column(update.new)})"
+        )
+
+    def _mark(self, piece: Piece) -> dict[str, int]:
+        """Mark the rows that will be written and allot the keys of what they create; return link -> number of creates."""
+        creating = [t for t in self.targets.values() if t.creates and not t.shared]
+        sets, params, counts = [], [], []
+        for target in creating:
+            condition = self._creates(target)
+            counts.append(f"count(*) FILTER (WHERE {condition.text})")
+            sets.append(
+                f", {quote(target.link)} = CASE WHEN {condition.text} THEN {self._new_key(target)} ELSE r.{quote(target.link)} END"
+            )
+            params += condition.params
+        where = piece.where("r")
+        numbers: tuple[Any, ...] = ()
+        if creating:
+            numbers = sql.fetch(
+                self.using,
+                f"SELECT {', '.join(counts)} FROM {self.rows} r WHERE {where.text}",
+                (*params, *where.params),
+            )[0]
+        sql.run(
+            self.using,
+            f"UPDATE {self.rows} r SET status = 'applied', applied_at = {self.now}{''.join(sets)} WHERE {where.text}",
+            (*params, *where.params),
+        )
+        return {target.to: number for target, number in zip(creating, numbers, strict=True)}
+
+    def _creates(self, target: Target) -> Sql:
+        """Return the condition that a row creates this target, over the alias r before keys are allotted."""
+        parts = [f"r.{quote(target.link)} IS NULL"]
+        for row_field in target.key.values():
+            other = self.targets.get(row_field)
+            if other is None or not other.creates or other.shared:
+                parts.append(f"{self._column(row_field)} IS NOT NULL")
+        if target.updates:
+            parts.append(
+                "(" + " OR ".join(f"{self._column(u.new)} IS NOT NULL" for u in target.updates) + ")"
+            )
+        condition = self._rows_where(target.create_when)
+        return Sql(" AND ".join(parts) + condition.text, condition.params)
+
+    def _new_key(self, target: Target) -> str:
+        """Return the SQL of a new primary key of the target."""
+        pk = target.model._meta.pk
+        if isinstance(pk, models.UUIDField):
+            return "gen_random_uuid()"
+        sequence = sql.sequence_of(self.using, target.model)
+        if sequence is None:
+            raise ValueError(f"{target.model.__name__}.{pk.name} has neither a sequence nor is it a UUID.")
+        return f"nextval('{sequence}')"
+
+    def _insert_values(self, target: Target) -> tuple[list[str], list[str], list[Any]]:
+        """Return columns and values of an INSERT: what the rows give, else the target's own defaults."""
+        columns, values, params = [], [], []
+        for field in target.model._meta.concrete_fields:
+            if field.primary_key or getattr(field, "generated", False):
+                continue
+            default, has_default = constant_default(field)
+            if field.name in target.create_fields:
+                value = self._column(target.create_fields[field.name])
+                if has_default and not field.null:
+                    value = f"COALESCE({value}, %s)"
+                    params.append(default)
+                elif field.has_db_default() and not field.null:
+                    value = f"COALESCE({value}, {self._db_default(field)})"
+            elif getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+                value = self.now
+            elif field.has_db_default() or not has_default:
+                continue
+            else:
+                value = "%s"
+                params.append(default)
+            columns.append(quote(field.column))
+            values.append(value)
+        return columns, values, params
+
+    def _db_default(self, field: models.Field) -> str:
+        (text,) = sql.fetch(
+            self.using,
+            "SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid"
+            " AND a.attnum = d.adnum WHERE d.adrelid = %s::regclass AND a.attname = %s",
+            [sql.table(field.model), field.column],
+        )[0]
+        return text.replace("%", "%%")
+
+    def _insert(self, target: Target, piece: Piece, expected: int) -> None:
+        """Insert what the piece creates; a key that somebody took in this very moment makes the row a conflict."""
+        columns, values, params = self._insert_values(target)
+        pk, link = sql.pk_column(target.model), f"r.{quote(target.link)}"
+        there = f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}"
+        where = piece.where("r", APPLIED)
+        fresh = f"{where.text} AND {link} IS NOT NULL AND t.{pk} IS NULL"
+        written = sql.run(
+            self.using,
+            f"INSERT INTO {sql.table(target.model)} ({pk}, {', '.join(columns)})"
+            f" SELECT {link}, {', '.join(values)} FROM {self.rows} r {there} WHERE {fresh} ORDER BY {link} ON CONFLICT DO NOTHING",
+            (*params, *where.params),
+        )
+        if written < expected:
+            row_pk = sql.pk_column(self.row_model)
+            sql.run(
+                self.using,
+                f"UPDATE {self.rows} mine SET status = 'conflict', applied_at = NULL, {quote(target.link)} = NULL,"
+                f' issues = COALESCE(mine.issues, \'[]\'::jsonb) || \'[{{"code": "exists_now", "field": "",'
+                f' "severity": "error"}}]\'::jsonb WHERE mine.{row_pk} IN'
+                f" (SELECT r.{row_pk} FROM {self.rows} r {there} WHERE {fresh})",
+                where.params,
+            )
+
+    def _update(self, target: Target, piece: Piece) -> None:
+        """Write the changed fields of targets that were there before."""
+        sets, tests = [], []
+        for update in target.updates:
+            name, new = sql.column(target.model, update.name), self._column(update.new)
+            sets.append(f"{name} = CASE WHEN {self._changes(update)} THEN {new} ELSE t.{name} END")
+            tests.append(f"({self._changes(update)} AND t.{name} IS DISTINCT FROM {new})")
+        sets += [
+            f"{quote(f.column)} = {self.now}"
+            for f in target.model._meta.concrete_fields
+            if getattr(f, "auto_now", False)
+        ]
+        where = piece.where("r", APPLIED)
+        sql.run(
+            self.using,
+            f"UPDATE {sql.table(target.model)} t SET {', '.join(sets)} FROM {self.rows} r"
+            f" WHERE {where.text} AND t.{sql.pk_column(target.model)} = r.{quote(target.link)} AND ({' OR '.join(tests)})",
+            where.params,
+        )
+
+    def _delete(self, target: Target, piece: Piece) -> None:
+        where, condition = piece.where("r", APPLIED), self._rows_where(target.delete_when)
+        sql.run(
+            self.using,
+            f"DELETE FROM {sql.table(target.model)} t USING {self.rows} r"
+            f" WHERE {where.text} AND t.{sql.pk_column(target.model)} = r.{quote(target.link)}{condition.text}",
+            (*where.params, *condition.params),
+        )
+
+
+def constant_default(field: models.Field) -> tuple[Any, bool]:
+    """Return (value, True) of a field's constant default, or (None, False) where there is none that SQL can use."""
+    if field.has_default():
+        return (None, False) if callable(field.default) else (field.get_default(), True)
+    if not field.null and field.empty_strings_allowed and field.blank:
+        return "", True
+    return None, False

@@ -1,0 +1,7 @@
+"""Configuration of the app `importers`."""
+
+from django.apps import AppConfig
+
+
+class ImportersConfig(AppConfig):
+    name = "importers"

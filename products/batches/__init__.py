@@ -1,0 +1,1 @@
+"""The store's batch types, one file each."""

@@ -1,0 +1,1 @@
+"""Toy batch types that prove the framework without products."""
