@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ImportExportModelAdmin
 from import_export.formats.base_formats import CSV, JSON, XLSX
+from import_export.forms import ExportForm
 
 from batches.admin_history import JournalAdminMixin
 
@@ -35,6 +36,8 @@ class CatalogueAdmin(JournalAdminMixin, ImportExportModelAdmin):
     # A workbook from outside is only read in a child process with limits: upload it as a batch.
     import_formats: ClassVar[list[type]] = [CSV, JSON]
     export_formats: ClassVar[list[type]] = [CSV, XLSX, JSON]
+    # The form with a box for each field works by inline script, which our policy forbids.
+    export_form_class = ExportForm
     list_per_page = 50
     show_full_result_count = False
     # Path from the model to the key of the department by which a person's scope limits it.

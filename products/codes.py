@@ -152,8 +152,7 @@ def normalise(text: str, *, add_check_digit: bool = True) -> tuple[str, Repair |
 def _clean(text: str) -> str:
     """Take off what print and spreadsheets put around a number; other text keeps its words."""
     text = " ".join(text.split())
-    if text.startswith("'"):
-        text = text[1:].lstrip()
+    text = text.lstrip("' ")
     whole = _WHOLE_NUMBER.fullmatch(text)
     if whole:
         return whole[1]
@@ -184,16 +183,13 @@ def search_forms(text: str) -> list[str]:
     code, _repair = normalise(text)
     if not _is_digits(typed) or len(typed) > 14:
         return [typed] if typed else []
-    core = typed.lstrip("0")
-    forms = {typed, code}
-    if core:
-        forms.update(core.zfill(length) for length in GTIN_LENGTHS if len(core) <= length)
-        forms.update(_with_check_digit(core))
-        forms.add(core)
-        if len(core) > 1 and _checks(core):
-            forms.add(core[:-1])
-        if 6 <= len(typed) <= 8:
-            forms.update(_from_upc_e(typed))
+    core = typed.lstrip("0") or "0"
+    forms = {typed, code, core, *_with_check_digit(core)}
+    forms.update(core.zfill(length) for length in GTIN_LENGTHS if len(core) <= length)
+    if len(core) > 1 and _checks(core):
+        forms.add(core[:-1])
+    if 6 <= len(typed) <= 8:
+        forms.update(_from_upc_e(typed))
     for form in [form for form in forms if len(form) == 12]:
         if form[0] == "2":
             forms.add(_without_price(form))

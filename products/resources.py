@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_naive, localtime, make_aware
+from django.utils.translation import gettext as _
 from import_export.fields import Field
 from import_export.resources import ModelResource
-from import_export.widgets import CharWidget, ForeignKeyWidget
+from import_export.widgets import CharWidget, ForeignKeyWidget, Widget
 
 from . import codes
 from .models import Brand, Category, Department, Product, ProductCost, ProductPrice, Vendor
@@ -43,6 +47,21 @@ class CodeWidget(SafeTextWidget):
         return codes.normalise(super().clean(value, row, **kwargs))[0]
 
 
+class MomentWidget(Widget):
+    """A moment in ISO 8601 with its zone, exact to the microsecond; without a zone it is the site's."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> datetime | None:
+        if not value:
+            return None
+        moment = value if isinstance(value, datetime) else parse_datetime(str(value).strip())
+        if moment is None:
+            raise ValueError(_("%(value)r is no moment; write it as 2026-03-01 12:00.") % {"value": value})
+        return make_aware(moment) if is_naive(moment) else moment
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return localtime(value).isoformat(" ") if value else ""
+
+
 class LinkWidget(ForeignKeyWidget):
     """A link by a field that people know."""
 
@@ -61,7 +80,11 @@ def _link(name: str, model: type, field: str) -> Field:
 class CatalogueResource(ModelResource):
     """What all resources of the catalogue share."""
 
-    WIDGETS_MAP: ClassVar[dict[str, Any]] = {**ModelResource.WIDGETS_MAP, "CharField": SafeTextWidget}
+    WIDGETS_MAP: ClassVar[dict[str, Any]] = {
+        **ModelResource.WIDGETS_MAP,
+        "CharField": SafeTextWidget,
+        "DateTimeField": MomentWidget,
+    }
     select: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
