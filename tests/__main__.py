@@ -20,6 +20,7 @@ DEPLOY = {
     "ALLOWED_HOSTS": "example.org",
 }
 TESTS = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+SHORT = ["--quiet", "--output-format", "concise"]
 MANAGE = [PYTHON, "manage.py"]
 LINT_IMPORTS = (
     "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
@@ -41,8 +42,8 @@ CHECKS = [
     Check("system checks", [*MANAGE, "check", "--fail-level", "WARNING"], TESTS),
     Check("deployment checks", [*MANAGE, "check", "--deploy", "--fail-level", "WARNING"], DEPLOY),
     Check("import law", [PYTHON, "-c", LINT_IMPORTS, "--no-logo"], {}),
-    Check("ruff check", [PYTHON, "-m", "ruff", "check", "--quiet"], {}),
-    Check("ruff format", [PYTHON, "-m", "ruff", "format", "--check"], {}),
+    Check("ruff check", [PYTHON, "-m", "ruff", "check", *SHORT], {}),
+    Check("ruff format", [PYTHON, "-m", "ruff", "format", "--check", *SHORT], {}),
 ]
 
 
@@ -54,12 +55,21 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return int(pytest.main(arguments))
     failed = run_checks()
-    # pytest comes last and runs whatever the checks say: its summary is the last line, for people and for CI.
-    code = int(pytest.main([]))
-    if failed:
-        sys.stdout.flush()
-        print(f"These checks failed, see above: {', '.join(failed)}.", file=sys.stderr, flush=True)
+    # pytest runs whatever the checks say and has the last line, for people and for CI.
+    code = int(pytest.main([], plugins=[Reminder(failed)]))
     return code or int(bool(failed))
+
+
+class Reminder:
+    """Names the failed checks once more, before pytest's last line."""
+
+    def __init__(self, failed: list[str]):
+        self.failed = failed
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.failed:
+            terminalreporter.section("failed checks: see the beginning")
+            terminalreporter.line(", ".join(self.failed) + "; ./test ends with 1.")
 
 
 def run_checks() -> list[str]:

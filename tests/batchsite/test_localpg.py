@@ -271,21 +271,22 @@ def test_an_unprivileged_user_starts_it_and_root_can_use_it(make_server, open_fo
     var.mkdir()
     os.chown(var, nobody.uid, nobody.gid)
     monkeypatch.setenv("LOCALPG_BIN", str(find_binaries(nobody).folder))
-    # A fork, because the interpreter itself may lie where nobody may not go.
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.setgroups([])
-            os.setgid(nobody.gid)
-            os.setuid(nobody.uid)
-            own = make_server(var)
-            own.ensure()
-            code = 0 if own.places.account is None and query(own, "SELECT 1") == [(1,)] else 2
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    # It becomes nobody only after the imports, because the interpreter may lie where nobody may not go.
+    script = f"""
+import os
+from pathlib import Path
+import django
+from batchsite.localpg.server import Server
+os.setgroups([])
+os.setgid({nobody.gid})
+os.setuid({nobody.uid})
+server = Server(Path({str(var)!r}), "main")
+server.ensure()
+print(server.places.account, server.postmaster())
+"""
+    done = run_script(script)
     server = make_server(var)
+    assert done.stdout == f"None {server.postmaster()}\n", done.stderr
     assert server.places.home == var / "pg/main"
     server.ensure()
     assert query(server, "SELECT 1") == [(1,)]
