@@ -26,8 +26,14 @@ class PeerCheck:
     def run(self, row_ids: Iterable[int] | None = None) -> None:
         """Check all rows, or those that share something with the given ones and those that are noted already."""
         ids = None if row_ids is None else list(row_ids)
+        # Nothing is known yet about rows that were just inserted: for one row a loop would be right, for all it takes minutes.
+        self._loops(ids is not None)
         for rule in self.handler.unique_rules:
             self._check(rule, ids)
+        self._loops(True)
+
+    def _loops(self, on: bool) -> None:
+        sql.run(self.handler.using, "SELECT set_config('enable_nestloop', %s, true)", ["on" if on else "off"])
 
     def _check(self, rule: Unique, ids: list[int] | None) -> None:
         columns = [sql.column(self.model, name) for name in rule.fields]

@@ -1,6 +1,6 @@
 """The only door to a batch: each verb is a function that locks, checks rights and state, changes and logs."""
 
-from .base import CODE, PAGE, TASK, Door, why_not
+from .base import CODE, PAGE, TASK, Door, handler_of, why_not
 from .life import delete, discard, withdraw
 from .make import change_options, make, map_columns
 from .rows import edit_row, exclude, include, set_value
@@ -16,6 +16,7 @@ __all__ = [
     "discard",
     "edit_row",
     "exclude",
+    "handler_of",
     "execute",
     "include",
     "make",

@@ -1,0 +1,5 @@
+"""What a batch type is."""
+
+from .base import BatchHandler
+
+__all__ = ["BatchHandler"]

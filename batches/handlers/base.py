@@ -1,0 +1,185 @@
+"""What a batch type is: a handler, made for one run of one batch. Only the runner and `actions` call its hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from ..ingest import FileRows, Staging
+from ..models import BatchBase, BatchRowBase, FileBatchMixin, Run
+from ..peers import PeerCheck
+from ..pipeline import Pipeline, Stage
+from ..states import EFFECTIVE
+from ..writes import Piece
+from .declared import Declarations
+from .rowwise import refresh_in_python
+from .updates import update_targets
+
+Row = Any
+Progress = Callable[[int], None]
+
+
+class BatchHandler(Declarations):
+    """One batch type. Declare what it reads, looks up, finds and changes; override a hook where that is not enough."""
+
+    # How it is executed.
+    atomic: ClassVar[bool] = True
+    on_conflict: ClassVar[str] = "skip"
+    on_error: ClassVar[str] = "stop"
+    write: ClassVar[str] = "sql"
+
+    def __init__(
+        self,
+        batch: BatchBase,
+        *,
+        run: Run | None = None,
+        user: Any = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(batch)
+        self.run = run
+        self.user = user
+        self.progress: Progress = progress or (lambda done: None)
+
+    # ---- the three steps: a row at a time, or all at once
+
+    def make_rows(self) -> Iterable[dict[str, Any] | BatchRowBase]:
+        """Yield the batch's rows, as dicts or unsaved rows."""
+        return ()
+
+    def populate(self) -> None:
+        """Fill the batch. The default reads the file, or copies what `make_rows()` yields."""
+        if self.reads_file:
+            self.copy_file()
+        else:
+            self.copy_rows(self.make_rows())
+
+    def refresh_row(self, row: Row) -> None:
+        """Look one row up and check it; `row.flag()` notes a finding. It is saved if it changed."""
+
+    def refresh(self, rows: models.QuerySet) -> None:
+        """Look rows up and check them. The default does what is declared, then loops over `refresh_row()`."""
+        self.pipeline.update(self.pipeline.rows(rows))
+        if self._overrides("refresh_row"):
+            refresh_in_python(self, rows)
+
+    def refresh_batch(self) -> None:
+        """Note findings across rows, after all rows were checked."""
+
+    def execute_row(self, row: Row) -> None:
+        """Put one row into production."""
+
+    def execute(self, rows: models.QuerySet) -> None:
+        """Put rows into production. The default writes the declared changes, or loops over `execute_row()`."""
+        if self._overrides("execute_row"):
+            for row in rows.iterator(chunk_size=2000):
+                self.execute_row(row)
+                if row.status not in EFFECTIVE:
+                    row.save(update_fields=["status", "issues"])
+
+    # ---- words and rules
+
+    def why_not_execute(self) -> str | None:
+        """Return why the batch cannot be executed (a sentence), or None."""
+        return None
+
+    def describe_execution(self) -> str:
+        """Return the sentence that stands under the Execute button."""
+        return _("The rows that are fine are written to production, each exactly once.")
+
+    def effective_rows(self) -> models.QuerySet:
+        """Return the rows that take part in the execution."""
+        return self.rows().filter(removed=False, status__in=EFFECTIVE)
+
+    def scope(self, user: Any) -> Q:
+        """Return the rows that a user may see and work on; used by grid, counts, export and execution alike."""
+        return Q()
+
+    def options_form(self) -> type[forms.ModelForm]:
+        """Return the form of the batch's description and options."""
+        fields = ["description", "notes", *self.options]
+        widgets = {"notes": forms.Textarea(attrs={"rows": 2})}
+        return forms.modelform_factory(self.model, fields=fields, widgets=widgets)
+
+    def make_artifacts(self) -> None:
+        """Make files that execution promises (repeatable; runs after the last row)."""
+
+    # ---- what the framework does with the above
+
+    @property
+    def reads_file(self) -> bool:
+        """Tell whether batches of this type are made from a file."""
+        return issubclass(self.model, FileBatchMixin) and bool(self.get_columns())
+
+    def _overrides(self, name: str) -> bool:
+        return getattr(type(self), name) is not getattr(BatchHandler, name)
+
+    @property
+    def executes_by_changes(self) -> bool:
+        """Tell whether the declared changes are the whole execution."""
+        return bool(self.targets) and not self._overrides("execute") and not self._overrides("execute_row")
+
+    @property
+    def refreshes_in_sql(self) -> bool:
+        """Tell whether the declared stages are the whole refresh, so that rows can be inserted finished."""
+        return not self._overrides("refresh") and not self._overrides("refresh_row")
+
+    def rows(self) -> models.QuerySet:
+        """Return all rows of the batch, in order."""
+        return (
+            self.row_model._default_manager.using(self.using).filter(batch=self.batch.pk).order_by("sequence")
+        )
+
+    def piece_rows(self, piece: Piece, effective: bool = True) -> models.QuerySet:
+        """Return the rows of a piece."""
+        rows = self.rows().filter(sequence__range=(piece.first, piece.last))
+        return rows.filter(removed=False, status__in=EFFECTIVE) if effective else rows
+
+    # ---- helpers for hooks
+
+    def insert_rows(self, queryset: models.QuerySet, **expressions: Any) -> int:
+        """INSERT … SELECT: a row for each object of the queryset; field -> expression over it. Returns the rows made."""
+        staging = Staging(self)
+        return staging.insert_from(queryset, expressions)
+
+    def copy_rows(self, records: Iterable[dict[str, Any] | BatchRowBase]) -> int:
+        """COPY rows given as dicts or unsaved rows. Returns the rows made."""
+        staging = Staging(self)
+        return staging.copy(records)
+
+    def copy_file(self) -> int:
+        """Read the batch's file and COPY its rows. Returns the rows made."""
+        return FileRows(self).copy()
+
+    def update_from(
+        self,
+        rows: models.QuerySet,
+        source: models.QuerySet | None = None,
+        on: dict[str, str] | None = None,
+        **expressions: Any,
+    ) -> int:
+        """Set-based UPDATE … FROM. Returns the objects written; what would not change is skipped.
+
+        `update_from(rows, new_price=F("product__cost") * 2)` changes rows; expressions may span their links.
+        `update_from(Product.objects, rows, on={"pk": "product"}, price="new_price")` changes the first queryset's objects from
+        the rows: `on` maps its fields to the rows', the keywords too.
+        """
+        if source is None:
+            pipeline = Pipeline(self.row_model, [Stage(values=expressions)], self.using)
+            return pipeline.update(pipeline.rows(rows))
+        return update_targets(self.using, rows, source, on or {"pk": "pk"}, expressions)
+
+    # ---- called by the runner and by actions
+
+    def check_peers(self, keys_of: Iterable[int] | None = None) -> None:
+        """Bring the findings about rows that share something up to date; limited to the peers of rows if given."""
+        PeerCheck(self).run(keys_of)
+
+    def recheck(self, row_ids: Sequence[int]) -> None:
+        """Check single rows again, and the rows that share something with them."""
+        self.refresh(self.rows().filter(pk__in=row_ids))
