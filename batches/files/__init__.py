@@ -1,0 +1,27 @@
+"""Read vendors' files rightly or say why not, and write files that a spreadsheet cannot run."""
+
+from .columns import Column
+from .convert import converter, copy_converter
+from .detect import ENCODINGS
+from .mapping import suggest
+from .messages import BadRecord, CellError, sentence
+from .reading import DELIMITER_LABELS, Reader, Reading, preview, read_headings, sniff
+from .writing import write_csv
+
+__all__ = [
+    "DELIMITER_LABELS",
+    "ENCODINGS",
+    "BadRecord",
+    "CellError",
+    "Column",
+    "Reader",
+    "Reading",
+    "converter",
+    "copy_converter",
+    "preview",
+    "read_headings",
+    "sentence",
+    "sniff",
+    "suggest",
+    "write_csv",
+]
