@@ -4,6 +4,7 @@ import argparse
 import ctypes
 import errno
 import http.client
+import io
 import os
 import secrets
 import signal
@@ -80,11 +81,11 @@ def prepare_database() -> None:
     """Bring the tables up to date and load the demo store, each only if need be."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        say("Preparing the tables ...")
+        say("Preparing the tables and the demo store ...")
         call_command("migrate", verbosity=0, interactive=False)
     for command in ("create_batch_schema", "load_demo_store"):
         if command in get_commands():
-            call_command(command, verbosity=0)
+            call_command(command, verbosity=0, stdout=io.StringIO())  # what matters of it, welcome() says
     connection.close()
 
 

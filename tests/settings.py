@@ -24,9 +24,8 @@ DATABASES = {
 }
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# Removed when the process ends: the name must live as long as the settings do.
-_media = tempfile.TemporaryDirectory(prefix="batchsite-media-")
-MEDIA_ROOT = Path(_media.name)
+# Made by the first file that is stored; tests/conftest.py removes it.
+MEDIA_ROOT = Path(tempfile.gettempdir()) / f"batchsite-media-{os.getpid()}"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
