@@ -6,7 +6,7 @@ from .detect import ENCODINGS
 from .mapping import suggest
 from .messages import BadRecord, CellError, sentence
 from .reading import DELIMITER_LABELS, Reader, Reading, preview, read_headings, sniff
-from .writing import write_csv
+from .writing import write_csv, write_xlsx
 
 __all__ = [
     "DELIMITER_LABELS",
@@ -24,4 +24,5 @@ __all__ = [
     "sniff",
     "suggest",
     "write_csv",
+    "write_xlsx",
 ]

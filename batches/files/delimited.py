@@ -146,7 +146,7 @@ class Delimited:
         return ""
 
     def _closing_line(self, lines: list[str], index: int) -> int | None:
-        """Return the index of the line where the quote that is open in `lines[index]` closes, if it does here."""
+        """Return the index of the line that closes the quote open in `lines[index]`."""
         size = 0
         for at in range(index, len(lines)):
             size += len(lines[at]) + 1
@@ -159,7 +159,7 @@ class Delimited:
         return None
 
     def _breaks(self, line: str) -> bool:
-        """Tell whether a line inside an open quote closes it and goes on wrongly, though its quotes are even."""
+        """Tell whether a line inside an open quote closes it and goes on wrongly."""
         return not self.grammar.open.fullmatch('"' + line)
 
     def _resumes(self, lines: list[str]) -> bool:
@@ -248,7 +248,7 @@ class Delimited:
         )
 
     def _texts(self) -> Iterator[tuple[str, bool]]:
-        """Yield blocks of whole lines, and whether a block needs care (NUL, undecodable bytes, lone returns)."""
+        """Yield blocks of whole lines, and whether one needs care (NUL, bad bytes, lone returns)."""
         tail, old_mac = b"", None
         first = True
         while chunk := self.file.read(BLOCK):

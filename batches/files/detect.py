@@ -144,7 +144,7 @@ def _wide_encoding(head: bytes) -> str | None:
         if head.startswith(mark):
             return encoding
     even, odd = head[::2], head[1::2]
-    if len(head) >= 4 and len(head) % 2 == 0 or len(head) > 64:
+    if (len(head) >= 4 and len(head) % 2 == 0) or len(head) > 64:
         if odd.count(0) > 0.6 * len(odd) and even.count(0) < 0.1 * len(even):
             return "utf-16-le"
         if even.count(0) > 0.6 * len(even) and odd.count(0) < 0.1 * len(odd):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# Full-width forms too: a spreadsheet may fold them. What stands behind quotes and blanks is looked at as well.
+# Full-width forms too: a spreadsheet may fold them. Quotes and blanks before one are passed over.
 _RISKY = re.compile("['\\s]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]").match
 _NUMBER = re.compile(r"-[0-9]+(?:\.[0-9]+)?").fullmatch
 

@@ -14,7 +14,8 @@ SHOWN = 80  # characters of a value that a sentence quotes
 
 FILE_MESSAGES = {
     "empty": _(
-        "The file %(name)r is empty; a heading row and at least one row below it were expected. Choose another file."
+        "The file %(name)r is empty; a heading row and at least one row below it were expected. Choose "
+        "another file."
     ),
     "no_rows": _(
         "The file %(name)r has a heading row (row %(row)s) but nothing below it. Choose another file."
@@ -24,44 +25,60 @@ FILE_MESSAGES = {
     ),
     "is_workbook": _("The file %(name)r is an XLSX workbook under another name. Rename it to end in .xlsx."),
     "not_workbook": _(
-        "The file %(name)r is named like a workbook but is none. If it is a CSV file, rename it to end in .csv; else save it as XLSX again."
+        "The file %(name)r is named like a workbook but is none. If it is a CSV file, rename it to end in "
+        ".csv; else save it as XLSX again."
     ),
     "other_format": _("The file %(name)r is %(what)s, which is not read here. Save it as XLSX or CSV."),
     "encrypted": _("The workbook %(name)r is protected by a password. Save it without a password."),
     "macros": _("The workbook %(name)r holds macros. Save it as a workbook without macros (.xlsx)."),
     "bad_workbook": _(
-        "The workbook %(name)r cannot be read; it is damaged or was not written by a spreadsheet. Open it in a spreadsheet and save it as XLSX again."
+        "The workbook %(name)r cannot be read; it is damaged or was not written by a spreadsheet. Open it "
+        "in a spreadsheet and save it as XLSX again."
     ),
     "workbook_limit": _(
-        "The workbook %(name)r was refused: %(what)s is %(value)s, at most %(limit)s is read. Save the sheet as CSV."
+        "The workbook %(name)r was refused: %(what)s is %(value)s, at most %(limit)s is read. Save the "
+        "sheet as CSV."
     ),
     "workbook_unsafe": _(
-        "The workbook %(name)r was refused: its part %(part)r holds %(what)s, which a spreadsheet does not write. Save it as XLSX again."
+        "The workbook %(name)r was refused: its part %(part)r holds %(what)s, which a spreadsheet does not "
+        "write. Save it as XLSX again."
     ),
     "workbook_costly": _(
-        "The workbook %(name)r was refused: reading it takes more memory or time than is allowed. Delete empty rows and columns far from the data, or save the sheet as CSV."
+        "The workbook %(name)r was refused: reading it takes more memory or time than is allowed. Delete "
+        "empty rows and columns far from the data, or save the sheet as CSV."
     ),
     "no_sheet": _("The workbook %(name)r has no sheet %(sheet)r. Choose one of: %(sheets)s."),
     "no_sheets": _("The workbook %(name)r has no sheet with cells. Choose another file."),
     "blank_heading": _(
-        "In the file %(name)r the heading of column %(column)s (row %(row)s) is blank. Write a heading there, or delete the column."
+        "In the file %(name)r the heading of column %(column)s (row %(row)s) is blank. Write a heading "
+        "there, or delete the column."
     ),
     "duplicate_heading": _(
-        "In the file %(name)r the heading %(value)r stands over the columns %(column)s (row %(row)s). Give each column a heading of its own."
+        "In the file %(name)r the heading %(value)r stands over the columns %(column)s (row %(row)s). Give "
+        "each column a heading of its own."
     ),
     "headings_changed": _(
-        "The headings of the file %(name)r (row %(row)s) are not those that were mapped. Choose the columns again."
+        "The headings of the file %(name)r (row %(row)s) are not those that were mapped. Choose the columns"
+        " again."
     ),
     "too_many_columns": _(
-        "The file %(name)r has %(value)s columns in row %(row)s; at most %(limit)s are read. Delete the columns that are not needed."
+        "The file %(name)r has %(value)s columns in row %(row)s; at most %(limit)s are read. Delete the "
+        "columns that are not needed."
     ),
     "open_quote": _(
-        'In the file %(name)r the quote (") that opens in row %(row)s, column %(column)s, before %(value)r, is never closed. Close it, or delete it.'
+        'In the file %(name)r the quote (") that opens in row %(row)s, column %(column)s, before %(value)r,'
+        " is never closed. Close it, or delete it."
     ),
     "long_line": _(
-        "In the file %(name)r row %(row)s is longer than %(limit)s characters. Check that the file has one record on each line."
+        "In the file %(name)r row %(row)s is longer than %(limit)s characters. Check that the file has one "
+        "record on each line."
     ),
     "bad_heading_row": _("In the file %(name)r the heading row %(row)s cannot be read: %(reason)s"),
+    "sheet_rows": _("A sheet holds at most %(limit)s rows, headings included. Export as CSV, or fewer rows."),
+    "sheet_cell": _(
+        "Row %(row)s has a text of more than %(limit)s characters, which a sheet cannot hold: %(value)r. "
+        "Export as CSV."
+    ),
     "bad_encoding": _(
         "The file %(name)r cannot be read with the encoding %(value)r. Choose another encoding."
     ),
@@ -69,26 +86,33 @@ FILE_MESSAGES = {
 
 RECORD_MESSAGES = {
     "wrong_width": _(
-        "Row %(row)s has %(width)s cells, but %(expected)s were expected. Put quotes round a cell that holds the delimiter, or add the missing cells."
+        "Row %(row)s has %(width)s cells, but %(expected)s were expected. Put quotes round a cell that "
+        "holds the delimiter, or add the missing cells."
     ),
     "unnamed_column": _(
-        "Row %(row)s has the value %(value)r in column %(column)s, which has no heading. Write a heading there, or delete the value."
+        "Row %(row)s has the value %(value)r in column %(column)s, which has no heading. Write a heading "
+        "there, or delete the value."
     ),
     "bare_quote": _(
-        'Row %(row)s, column %(column)s has a quote (") inside a cell that does not begin with one: %(value)r. Put the whole cell in quotes and double the quote inside, or delete it.'
+        'Row %(row)s, column %(column)s has a quote (") inside a cell that does not begin with one: '
+        "%(value)r. Put the whole cell in quotes and double the quote inside, or delete it."
     ),
     "unclosed_quote": _(
-        'Row %(row)s, column %(column)s begins with a quote (") that is not closed in this row: %(value)r. Close it, or delete it.'
+        'Row %(row)s, column %(column)s begins with a quote (") that is not closed in this row: %(value)r. '
+        "Close it, or delete it."
     ),
     "text_after_quote": _(
-        'Row %(row)s, column %(column)s has text after the closing quote ("): %(value)r. Double each quote inside a quoted cell.'
+        'Row %(row)s, column %(column)s has text after the closing quote ("): %(value)r. Double each quote '
+        "inside a quoted cell."
     ),
     "undecodable": _(
-        "Row %(row)s, column %(column)s has bytes that are not %(encoding)s: %(value)r. Correct the text, or choose another encoding."
+        "Row %(row)s, column %(column)s has bytes that are not %(encoding)s: %(value)r. Correct the text, "
+        "or choose another encoding."
     ),
     "nul": _("Row %(row)s, column %(column)s has a NUL character: %(value)r. Delete it."),
     "lone_return": _(
-        "Row %(row)s, column %(column)s has a carriage return inside a cell without quotes: %(value)r. Put the cell in quotes, or delete it."
+        "Row %(row)s, column %(column)s has a carriage return inside a cell without quotes: %(value)r. Put "
+        "the cell in quotes, or delete it."
     ),
     "long_cell": _("Row %(row)s has a cell longer than %(limit)s characters. Shorten it."),
 }
@@ -103,10 +127,12 @@ CELL_MESSAGES = {
         "%(value)r is not a whole number; digits without decimals were expected. Correct it."
     ),
     "number_ambiguous": _(
-        "%(value)r may mean two numbers; a point before the decimals was expected. Write it without thousands separators."
+        "%(value)r may mean two numbers; a point before the decimals was expected. Write it without "
+        "thousands separators."
     ),
     "decimal_comma": _(
-        "%(value)r has a comma before its decimals; a point was expected. Correct it, or choose the comma as decimal mark."
+        "%(value)r has a comma before its decimals; a point was expected. Correct it, or choose the comma "
+        "as decimal mark."
     ),
     "number_exponent": _("%(value)r is a number with an exponent; plain digits were expected. Write it out."),
     "number_digits": _("%(value)r has digits that are not 0 to 9. Write it in the digits 0 to 9."),
@@ -116,7 +142,8 @@ CELL_MESSAGES = {
     ),
     "too_small": _("%(value)r is too small; at least %(limit)s was expected. Correct it."),
     "code_damaged": _(
-        "%(value)r is a code that a spreadsheet has damaged; all of its digits were expected. Take it from the source again."
+        "%(value)r is a code that a spreadsheet has damaged; all of its digits were expected. Take it from "
+        "the source again."
     ),
     "code_digits": _("%(value)r has digits that are not 0 to 9. Write the code in the digits 0 to 9."),
     "not_a_date": _("%(value)r is not a date; a date such as 2026-01-31 was expected. Correct it."),

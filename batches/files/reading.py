@@ -38,7 +38,7 @@ DELIMITER_LABELS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 @dataclass
 class Reading:
-    """How a file is read; `headings` are cleaned, as shown. `heading_row` counts from 1, as an editor does."""
+    """How a file is read; `headings` are cleaned, as shown. `heading_row` counts from 1."""
 
     kind: str
     encoding: str = ""
@@ -170,9 +170,9 @@ def _headings(
             columns = ", ".join(place(index) for index, other in enumerate(headings) if other == heading)
             raise refusal("duplicate_heading", name=name, row=row, value=heading, column=columns)
     widths = {len(cells) for cells in rows}
-    if len(widths) == 1 and (usual := widths.pop()) >= len(headings):
-        if not any("".join(cells[len(headings) :]).strip() for cells in rows):
-            width = usual
+    beyond = any("".join(cells[len(headings) :]).strip() for cells in rows)
+    if len(widths) == 1 and not beyond:
+        width = max(widths.pop(), len(headings))
     return headings, width - len(headings)
 
 
@@ -189,8 +189,8 @@ def preview(source: Source, reading: Reading, n: int = 20) -> list[tuple[int, li
 class Reader:
     """Stream the records of a file below its headings.
 
-    Records that cannot be read go to `unreadable`: a callback, or else a list of that name. When `records()` has
-    ended, `total` = `rows` (yielded) + `bad` (unreadable) + `blank`.
+    Records that cannot be read go to `unreadable`: a callback, or else a list of that name. After `records()`,
+    `total` = `rows` (yielded) + `bad` (unreadable) + `blank`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Write rows as CSV or XLSX, streaming; no cell can be run by a spreadsheet, and reading it back gives the same."""
+"""Write rows as CSV or XLSX, streaming: a spreadsheet cannot run a cell, and read back it is the same."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-
-from batches.exceptions import FileRefused
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from .guard import guard, needs_guard
+from .messages import refusal, shorten
 
 CHUNK = 1000
 MAX_SHEET_ROWS = 1_048_576
@@ -55,4 +55,51 @@ def write_csv(headings: Sequence[str], rows: Iterable[Sequence[Any]], out: Binar
             buffer.seek(0)
             buffer.truncate()
     out.write(buffer.getvalue().encode("utf-8"))
+    return count
+
+
+def _sheet_text(text: str, row: int) -> str:
+    """Return a text as a sheet stores it: what XML cannot hold is written as `_x0001_`."""
+    text = CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", ESCAPED.sub("_x005F_", text))
+    if len(text) > MAX_SHEET_CELL:
+        raise refusal("sheet_cell", row=row, value=shorten(text), limit=MAX_SHEET_CELL)
+    return text
+
+
+def _sheet_cell(sheet: WriteOnlyWorksheet, value: Any, row: int) -> Any:
+    """Return a cell that holds `value`: text as text, a number that a spreadsheet keeps exactly as a number."""
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        exact = isinstance(value, int) or value.is_finite()
+        if exact and -EXACT < value < EXACT and len(Decimal(value).as_tuple().digits) <= 15:
+            return value
+        value = format(value, "f") if isinstance(value, Decimal) else str(value)
+    if value is None or not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(sheet)
+    cell.value = _sheet_text(value, row)
+    cell.data_type = "s"  # openpyxl takes a text that begins with "=" for a formula
+    cell.number_format = "@"
+    if needs_guard(value):
+        cell.quotePrefix = True  # stays text when a person edits the cell
+    return cell
+
+
+def write_xlsx(headings: Sequence[str], rows: Iterable[Sequence[Any]], out: BinaryIO) -> int:
+    """Write one sheet; return the number of rows."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Rows")
+    sheet.freeze_panes = "A2"
+    count = 0
+    try:
+        sheet.append([_sheet_cell(sheet, heading, 1) for heading in headings])
+        for row in rows:
+            count += 1
+            if count >= MAX_SHEET_ROWS:
+                raise refusal("sheet_rows", limit=MAX_SHEET_ROWS)
+            sheet.append([_sheet_cell(sheet, value, count + 1) for value in row])
+        book.save(out)
+    except BaseException:
+        sheet.close()
+        sheet._writer.cleanup()  # the file in the temporary directory
+        raise
     return count
