@@ -1,0 +1,66 @@
+"""Processes that die on purpose: forked with the code loaded, each with connections of its own."""
+
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+
+from django.db import connection, connections
+
+
+def forked(work: Callable[[], None]) -> int:
+    """Run `work` in a child process; return its wait status (0 = it came to its end)."""
+    # A child that inherited an open connection would end the parent's session with its own.
+    connections.close_all()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    _pid, status = os.waitpid(child, 0)
+    return status
+
+
+def killed(status: int) -> bool:
+    """Tell whether a wait status is that of kill -9."""
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+class KillAt:
+    """An execute wrapper that ends the process with kill -9 just before or just after statement `n`."""
+
+    def __init__(self, n: int, after: bool = False) -> None:
+        self.n = n
+        self.after = after
+        self.seen = 0
+
+    def __call__(self, execute, statement, params, many, context):
+        self.seen += 1
+        if self.seen == self.n and not self.after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = execute(statement, params, many, context)
+        if self.seen == self.n and self.after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until a condition holds; fail if it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def statements(work: Callable[[], None]) -> int:
+    """Return how many statements `work` sends from this thread."""
+    counter = KillAt(-1)
+    with connection.execute_wrapper(counter):
+        work()
+    return counter.seen
