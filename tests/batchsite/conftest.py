@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -45,8 +45,8 @@ def wait_until(condition, what, seconds=30):
     pytest.fail(f"waited {seconds} s in vain until {what}")
 
 
-@pytest.fixture
-def open_folder():
+@contextmanager
+def folder_for_all():
     """Give a directory that every account can reach (pytest's own is closed to others)."""
     folder = Path(tempfile.mkdtemp(prefix="batchsite-test-", dir="/tmp"))
     folder.chmod(0o755)
@@ -54,9 +54,30 @@ def open_folder():
     shutil.rmtree(folder)
 
 
+def discard(server):
+    """Stop a server and remove what it wrote outside its folder."""
+    server.wait = 30
+    pid = server.postmaster()
+    try:
+        server.stop()
+    finally:
+        if pid and server.postmaster() == pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(server.places.sockets, ignore_errors=True)
+    if public_place() in server.places.home.parents:
+        shutil.rmtree(server.places.home.parent)
+
+
+@pytest.fixture
+def open_folder():
+    with folder_for_all() as folder:
+        yield folder
+
+
 @pytest.fixture
 def make_server(open_folder):
-    """Give a function that makes a Server; each is stopped, and what it wrote outside is removed, at the end."""
+    """Give a function that makes a Server; each is discarded at the end."""
     made = []
 
     def make(var, cluster="main", **options):
@@ -66,17 +87,7 @@ def make_server(open_folder):
 
     yield make
     for server in made:
-        server.wait = 30
-        pid = server.postmaster()
-        try:
-            server.stop()
-        finally:
-            if pid and server.postmaster() == pid:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(server.places.sockets, ignore_errors=True)
-        if public_place() in server.places.home.parents:
-            shutil.rmtree(server.places.home.parent)
+        discard(server)
 
 
 @pytest.fixture

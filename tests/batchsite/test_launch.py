@@ -14,8 +14,9 @@ import pytest
 from django.core.management import get_commands
 
 from batchsite.launch import make_secret_key
+from batchsite.localpg.server import Server
 
-from .conftest import TOP, wait_until
+from .conftest import TOP, discard, folder_for_all, wait_until
 
 
 @pytest.fixture
@@ -25,9 +26,17 @@ def port():
         return probe.getsockname()[1]
 
 
+@pytest.fixture(scope="module")
+def var():
+    """Give one place for all tests here: the demo store is loaded once."""
+    with folder_for_all() as folder:
+        yield folder / "var"
+        discard(Server(folder / "var", "main"))
+
+
 @pytest.fixture
-def launch(server, open_folder, port):
-    """Give a function that starts the site on a cluster of its own and returns the process once it is ready."""
+def launch(var, port):
+    """Give a function that starts the site and returns the process once it is ready."""
     started = []
 
     def start():
@@ -35,7 +44,7 @@ def launch(server, open_folder, port):
         environment.pop("DATABASE_URL", None)
         child = subprocess.Popen(
             [sys.executable, "-m", "batchsite.launch", "--port", str(port)], cwd=TOP, text=True,
-            stderr=subprocess.PIPE, env=environment | {"BATCHSITE_VAR": str(open_folder / "var")},
+            stderr=subprocess.PIPE, env=environment | {"BATCHSITE_VAR": str(var)},
         )  # fmt: skip
         started.append(child)
         lines = []
