@@ -13,21 +13,7 @@ from django.utils.translation import gettext as _
 from .. import rights
 from ..conf import conf
 from ..exceptions import FileRefused, Forbidden, Refused
-from ..files import Reading, preview, sniff
-
-try:
-    from ..files import suggest
-except ImportError:
-
-    def suggest(headings, sample, columns):
-        return {
-            c.field: i
-            for c in columns
-            for i, h in enumerate(headings)
-            if h.lower() in (c.field, str(c.label).lower(), *c.aliases)
-        }
-
-
+from ..files import Reading, preview, sniff, suggest
 from ..handlers import BatchHandler
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, BatchNumber

@@ -68,7 +68,7 @@ def suggest(headings: Sequence[str], sample_rows: Sequence, columns: Sequence[Co
     spelled = [words(heading) for heading in headings]
     scores: list[tuple[float, float, int, int]] = []
     for order, column in enumerate(columns):
-        names = [words(name) for name in (column.label, column.field, *column.aliases)]
+        names = [words(str(name)) for name in (column.label, column.field, *column.aliases)]
         for index, heading in enumerate(spelled):
             score = max(
                 (similarity(heading, name) - 0.002 * min(place, 20) for place, name in enumerate(names)),
