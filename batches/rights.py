@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from .changes import Target
 from .handlers import BatchHandler
 from .models import BatchBase, Run
 from .registry import registry
@@ -36,7 +37,7 @@ def active_run(batch: BatchBase) -> Run | None:
     return Run.objects.filter(batch_id=batch.pk, state__in=ACTIVE).first()
 
 
-def missing_right(handler: BatchHandler, verb: str, user: Any) -> str | None:
+def missing_right(handler: BatchHandler, verb: str, user: Any, present: set[str] | None = None) -> str | None:
     """Return which right the user lacks for this verb on this batch (a sentence), or None."""
     model = handler.model
     label = VERB[verb].label
@@ -49,14 +50,23 @@ def missing_right(handler: BatchHandler, verb: str, user: Any) -> str | None:
             "verb": label,
             "type": model._meta.verbose_name_plural,
         }
-    return _missing_for_execution(handler, user) if verb == "execute" else None
+    return _missing_for_execution(handler, user, present) if verb == "execute" else None
 
 
-def _missing_for_execution(handler: BatchHandler, user: Any) -> str | None:
+def _missing_for_execution(handler: BatchHandler, user: Any, present: set[str] | None) -> str | None:
     """Executing also needs the right to make each change in production that the rows hold, and to see all of them."""
-    actions = set(handler.effective_rows().order_by().values_list("action", flat=True).distinct())
+    actions = present
+    if actions is None:
+        actions = set(handler.effective_rows().order_by().values_list("action", flat=True).distinct())
     needed = {name for target in handler.targets.values() for name in target.permissions(actions)}
     lacking = sorted(name for name in needed if not user.has_perm(name))
+    # What several rows name and nobody had before is created as well; asked only where the right is missing.
+    lacking += [
+        name
+        for name, target in _shared_rights(handler)
+        if not user.has_perm(name)
+        and handler.effective_rows().filter(target.will_create(handler.targets)).exists()
+    ]
     if lacking:
         return _("You also need the permission %(names)s, which these rows ask for.") % {
             "names": ", ".join(lacking)
@@ -75,12 +85,24 @@ def _missing_for_execution(handler: BatchHandler, user: Any) -> str | None:
     return None
 
 
+def _shared_rights(handler: BatchHandler) -> list[tuple[str, Target]]:
+    options = [(target.model._meta, target) for target in handler.targets.values() if target.shared]
+    return [(f"{meta.app_label}.add_{meta.model_name}", target) for meta, target in options]
+
+
 def why_not(
-    batch: BatchBase, verb: str, user: Any, *, run: Run | None = None, looked: bool = False
+    batch: BatchBase,
+    verb: str,
+    user: Any,
+    *,
+    run: Run | None = None,
+    looked: bool = False,
+    present: set[str] | None = None,
 ) -> str | None:
     """Return why a user can't do this with the batch now (a sentence), or None if they can.
 
-    `run` is the active run if the caller looked already (`looked`).
+    `run` is the active run if the caller looked already (`looked`), `present` the actions of the rows that take part if the
+    caller knows them, so that no row is read for it.
     """
     handler = registry.for_model(type(batch))(batch, user=user)
     if not looked:
@@ -93,17 +115,17 @@ def why_not(
     if reason is None and verb == "stop" and run is not None and run.state == RunState.STOPPING:
         return _("It is stopping already.")
     if reason is None and verb == "execute":
-        reason = missing_right(handler, verb, user) or why_not_execute(handler)
+        reason = missing_right(handler, verb, user, present) or why_not_execute(handler, present)
     if reason is None and verb == "populate":
         reason = why_not_populate(handler)
     return reason
 
 
-def why_not_execute(handler: BatchHandler) -> str | None:
+def why_not_execute(handler: BatchHandler, present: set[str] | None = None) -> str | None:
     """Return why the batch's content can't be executed (a sentence), or None."""
     if handler.batch.status not in (Status.REVIEW, Status.READY, Status.EXECUTING):
         return None
-    if not handler.effective_rows().exists():
+    if not (handler.effective_rows().exists() if present is None else present):
         return _("No row takes part: each is unchanged, excluded or must be fixed first.")
     return handler.why_not_execute()
 

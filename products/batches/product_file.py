@@ -191,24 +191,37 @@ class ProductFileHandler(BatchHandler):
         "new_brands",
         "new_vendors",
     )
+    # fmt: off
     columns = (
-        Column("number", _("Number"), aliases=("item number", "item no", "item #", "sku", "product number", "item code", "plu"), max_length=60),
-        Column("code", _("Code"), kind="text", aliases=("upc", "gtin", "gtin upc", "ean", "barcode", "upc code", "bar code"), max_length=60),
-        Column("description", _("Description"), aliases=("item description", "product name", "product description", "short description", "name", "title", "product"), max_length=500),
-        Column("size", _("Size"), kind="decimal", max_digits=14, decimal_places=3, aliases=("bottle volume (ml)", "volume", "net weight", "item size", "package size")),
-        Column("unit", _("Unit"), aliases=("uom", "unit of measure", "size unit", "unit of size"), max_length=20),
-        Column("brand_name", _("Brand"), aliases=("brand name", "brand owner", "manufacturer"), max_length=200),
-        Column("department_name", _("Department"), aliases=("department name", "dept", "dept name"), max_length=200),
-        Column("category_name", _("Category"), aliases=("category name", "branded food category", "class", "product category"), max_length=200),
-        Column("location", _("Location"), aliases=("aisle", "shelf", "bin"), max_length=100),
-        Column("regular_price", _("Regular price"), kind="decimal", max_digits=14, decimal_places=2, aliases=("retail", "retail price", "price", "srp", "state bottle retail", "unit price", "selling price", "suggested retail")),
-        Column("vendor_code", _("Vendor code"), aliases=("vendor", "vendor number", "vendor no", "vendor id", "supplier code"), max_length=40),
-        Column("vendor_name", _("Vendor name"), aliases=("supplier", "supplier name", "distributor"), max_length=200),
-        Column("vendor_item_code", _("Vendor item code"), aliases=("vendor item", "vendor sku", "supplier sku", "vendor item number"), max_length=60),
-        Column("case_size", _("Case size"), kind="integer", aliases=("pack", "case pack", "units per case", "pack size", "case qty")),
-        Column("case_cost", _("Case cost"), kind="decimal", max_digits=14, decimal_places=2, aliases=("state case cost", "cost per case", "case price")),
-        Column("unit_cost", _("Unit cost"), kind="decimal", max_digits=14, decimal_places=4, aliases=("cost", "state bottle cost", "bottle cost", "item cost", "each cost", "wholesale")),
-    )  # fmt: skip
+        Column("number", _("Number"), max_length=60, aliases=(
+            "item number", "item no", "item #", "sku", "product number", "item code", "plu")),
+        Column("code", _("Code"), max_length=60, aliases=(
+            "upc", "gtin", "gtin upc", "ean", "barcode", "upc code", "bar code")),
+        Column("description", _("Description"), max_length=500, aliases=(
+            "item description", "product name", "product description", "short description", "name", "title", "product")),
+        Column("size", _("Size"), kind="decimal", max_digits=14, decimal_places=3, aliases=(
+            "bottle volume (ml)", "volume", "net weight", "item size", "package size")),
+        Column("unit", _("Unit"), max_length=20, aliases=("uom", "unit of measure", "size unit", "unit of size")),
+        Column("brand_name", _("Brand"), max_length=200, aliases=("brand name", "brand owner", "manufacturer")),
+        Column("department_name", _("Department"), max_length=200, aliases=("department name", "dept", "dept name")),
+        Column("category_name", _("Category"), max_length=200, aliases=(
+            "category name", "branded food category", "class", "product category")),
+        Column("location", _("Location"), max_length=100, aliases=("aisle", "shelf", "bin")),
+        Column("regular_price", _("Regular price"), kind="decimal", max_digits=14, decimal_places=2, aliases=(
+            "retail", "retail price", "price", "srp", "state bottle retail", "unit price", "selling price", "suggested retail")),
+        Column("vendor_code", _("Vendor code"), max_length=40, aliases=(
+            "vendor", "vendor number", "vendor no", "vendor id", "supplier code")),
+        Column("vendor_name", _("Vendor name"), max_length=200, aliases=("supplier", "supplier name", "distributor")),
+        Column("vendor_item_code", _("Vendor item code"), max_length=60, aliases=(
+            "vendor item", "vendor sku", "supplier sku", "vendor item number")),
+        Column("case_size", _("Case size"), kind="integer", aliases=(
+            "pack", "case pack", "units per case", "pack size", "case qty")),
+        Column("case_cost", _("Case cost"), kind="decimal", max_digits=14, decimal_places=2, aliases=(
+            "state case cost", "cost per case", "case price")),
+        Column("unit_cost", _("Unit cost"), kind="decimal", max_digits=14, decimal_places=4, aliases=(
+            "cost", "state bottle cost", "bottle cost", "item cost", "each cost", "wholesale")),
+    )
+    # fmt: on
     grid = (
         "new_number",
         "code",

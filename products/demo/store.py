@@ -174,7 +174,7 @@ def _write_products(random: Random, items: list[Item]) -> list[Product]:
         idle = random.randrange(190, 500) if random.random() < 1 / 30 else random.randrange(0, 9)
         products.append(
             Product(
-                number=f"{item.department}{counts[item.department]:04d}",
+                number=f"{item.department}-{counts[item.department]:04d}",
                 code=item.code,
                 description=item.description,
                 size=Decimal(item.size) if item.size else None,

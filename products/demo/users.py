@@ -8,6 +8,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.utils.translation import gettext_lazy as _
 
+from batches.registry import registry
+
 from ..models import Department, DepartmentScope
 from .departments import GROCERY_SIDE
 
@@ -79,7 +81,29 @@ def grant_catalogue_permissions() -> None:
 
 
 def grant_batch_permissions() -> None:
-    """Give the groups their rights on batches."""
+    """Let all see batches, buyers make and execute them, reviewers correct and approve, managers everything."""
+    verbs = {
+        "Buyers": ("view", "add", "change", "delete", "submit", "execute", "withdraw"),
+        "Reviewers": ("view", "change", "approve"),
+        "Managers": (
+            "view",
+            "add",
+            "change",
+            "delete",
+            "submit",
+            "approve",
+            "execute",
+            "revert",
+            "withdraw",
+            "purge",
+        ),
+    }
+    for group, names in verbs.items():
+        for handler in registry.all():
+            options = handler.model._meta
+            grant(group, [f"{options.app_label}.{verb}_{options.model_name}" for verb in names])
+    # What a price book may bring along: a maker or a kind of goods that the store did not have.
+    grant("Buyers", ["products.add_brand", "products.add_category"])
 
 
 def _permissions(models: Iterable[str], *verbs: str) -> list[str]:
