@@ -235,7 +235,11 @@ def _taken(target: Target, written: dict[str, str]) -> list[Finding]:
         others = target.model._base_manager.filter(**{name: OuterRef(row_field)})
         if condition is not None:
             others = others.filter(condition)
-        same = others.exclude(pk=OuterRef(f"{target.to}_id"))
+        # Two conditions, as nothing is unequal to an empty link.
+        elsewhere = Q(Exists(others)) & Q(**{f"{target.to}__isnull": True})
+        elsewhere |= Q(Exists(others.exclude(pk=OuterRef(f"{target.to}_id")))) & Q(
+            **{f"{target.to}__isnull": False}
+        )
         update = next((u for u in target.updates if u.name == name), None)
         differs = Q(**{f"{row_field}__isnull": False})
         if update is not None:
@@ -245,7 +249,7 @@ def _taken(target: Target, written: dict[str, str]) -> list[Finding]:
         found.append(
             _finding(
                 "taken",
-                differs & Q(Exists(same)),
+                differs & elsewhere,
                 row_field,
                 target.model._meta.get_field(name).verbose_name,
                 value=row_field,

@@ -132,9 +132,9 @@ class Declarations:
     @cached_property
     def all_findings(self) -> dict[str, Finding]:
         """Return every finding that a row of this batch can have, by code and field."""
-        found = [*self._lookup_findings(), *self.get_findings()]
-        for target in self.targets.values():
-            found.extend(built_in(target, self.targets))
+        found = [rule for target in self.targets.values() for rule in built_in(target, self.targets)]
+        # The type's own words for a rule take the place of ours.
+        found = [*found, *self._lookup_findings(), *self.get_findings()]
         return {f"{finding.code}/{finding.field}": finding for finding in found}
 
     def _lookup_findings(self) -> Iterator[Finding]:

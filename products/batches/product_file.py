@@ -1,6 +1,9 @@
 """Product file: products, regular prices and vendor costs out of a price book."""
 
+# long: a batch type is one file: header, row and handler.
+
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -10,7 +13,7 @@ from django.db.models.lookups import LessThan
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from batches.changes import Change, Create, Upsert
+from batches.changes import Change, Create
 from batches.files import CellError, Column
 from batches.findings import Finding, Unique
 from batches.handlers import BatchHandler
@@ -214,7 +217,7 @@ class ProductFileHandler(BatchHandler):
         Column("vendor_name", _("Vendor name"), max_length=200, aliases=("supplier", "supplier name", "distributor")),
         Column("vendor_item_code", _("Vendor item code"), max_length=60, aliases=(
             "vendor item", "vendor sku", "supplier sku", "vendor item number")),
-        Column("case_size", _("Case size"), kind="integer", aliases=(
+        Column("case_size", _("Case size"), kind="integer", max_digits=9, min_value=Decimal(0), aliases=(
             "pack", "case pack", "units per case", "pack size", "case qty")),
         Column("case_cost", _("Case cost"), kind="decimal", max_digits=14, decimal_places=2, aliases=(
             "state case cost", "cost per case", "case price")),
@@ -271,7 +274,7 @@ class ProductFileHandler(BatchHandler):
             Lookup("department", ({"name": "department_name"},), fold=True),
             Lookup("category", ({"name": "category_name"},), fold=True),
             Lookup("brand", ({"name": "brand_name"},), fold=True),
-            Lookup("vendor", ({"code": "vendor_code"}, {"name": "vendor_name"}), fold=True),
+            Lookup("vendor", ({"code": "vendor_code"}, {"name": "vendor_name"}), fold=True, unique=False),
         ]
 
     @property
@@ -328,13 +331,14 @@ class ProductFileHandler(BatchHandler):
                 Change(f"product.{name}", new=row_field, old=f"old_{name}")
                 for name, row_field in PRODUCT.items()
             ],
-            Upsert(
+            Create(
                 ProductCost,
                 "cost",
                 {"product": "product", "vendor": "vendor"},
-                {**COST},
+                {**COST, "preferred": "first_cost"},
                 when=Q(new_unit_cost__isnull=False),
             ),
+            *[Change(f"cost.{name}", new=row_field, old=f"old_{name}") for name, row_field in COST.items()],
         ]
 
     def creates(self, link: str) -> bool:
@@ -355,11 +359,11 @@ class ProductFileHandler(BatchHandler):
         )
         found = [
             Finding(
-                "no_key",
+                "required",
                 _("The row has neither number nor code; give it one."),
                 Severity.ERROR,
                 Q(new_number__isnull=True),
-                "number",
+                "new_number",
             ),
             Finding(
                 "below_cost",

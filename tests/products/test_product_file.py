@@ -1,0 +1,188 @@
+"""Product file: what a price book does to products, prices and costs, and what is found in it."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.files.base import ContentFile
+from django.urls import reverse
+
+from batches import actions
+from batches.exceptions import Refused
+from batches.figures import batch_json, figures
+from batches.journal import event_model
+from batches.testing import make_batch, run_batch
+from products.models import Brand, Category, Department, DepartmentScope, Product, ProductCost, Vendor
+
+from .factories import DepartmentFactory, ProductFactory, VendorFactory
+
+pytestmark = pytest.mark.django_db
+HEAD = "Item Number,UPC,Item Description,Dept,Brand,Category,Vendor,Vendor Name,Pack,Case Cost,Retail\n"
+
+
+@pytest.fixture
+def boss():
+    return get_user_model().objects.create_superuser("boss", password="boss")
+
+
+def book(*lines, head=HEAD, name="book.csv"):
+    return ContentFile((head + "\n".join(lines) + "\n").encode(), name=name)
+
+
+def codes(batch):
+    return {group["code"]: group["n"] for group in figures(batch)["issues"]}
+
+
+def test_new_products_bring_brand_category_vendor_and_cost(boss):
+    DepartmentFactory(name="Dairy")
+    batch = run_batch(
+        "product_file",
+        user=boss,
+        file=book(
+            "1,036000291452,Whole Milk,dairy,Meadow,Milk,V1,Valley Dairy,12,24.00,3.49",
+            "2,036000291469,Skim Milk,DAIRY,meadow,milk,V1,Valley Dairy,6,12.00,2.99",
+        ),
+    )
+    milk = Product.objects.get(number="1")
+    assert (milk.code, milk.description, milk.regular_price) == (
+        "036000291452",
+        "Whole Milk",
+        Decimal("3.49"),
+    )
+    assert (milk.department.name, milk.brand.name, milk.category.name) == ("Dairy", "Meadow", "Milk")
+    assert milk.active
+    assert not milk.manual_price
+    cost = ProductCost.objects.get(product=milk)
+    assert (cost.vendor.code, cost.vendor.name) == ("V1", "Valley Dairy")
+    assert (cost.case_size, cost.case_cost, cost.unit_cost, cost.preferred) == (
+        12,
+        Decimal(24),
+        Decimal(2),
+        True,
+    )
+    assert (Brand.objects.count(), Category.objects.count(), Vendor.objects.count()) == (1, 1, 1)
+    assert figures(batch)["counts"] == {"applied": 2}
+
+
+def test_known_product_changes_only_where_the_file_says_so(boss):
+    old = ProductFactory(
+        number="1", code="036000291452", description="Milk", regular_price=Decimal("3.00"), location="A1"
+    )
+    batch = run_batch("product_file", user=boss, file=book("1,036000291452,Milk,,,,,,,,3.49"))
+    old.refresh_from_db()
+    assert (old.regular_price, old.location, old.description) == (Decimal("3.49"), "A1", "Milk")
+    assert figures(batch)["actions"] == {"update": 1}
+    event = event_model(Product).objects.get(id=old.pk, pgh_label="update")
+    assert event.regular_price == Decimal("3.00")
+
+
+def test_same_file_again_is_unchanged(boss):
+    line = "1,036000291452,Milk,,Meadow,Milk,V1,Valley,12,24.00,3.49"
+    run_batch("product_file", user=boss, file=book(line))
+    again = make_batch("product_file", user=boss, file=book(line))
+    assert figures(again)["counts"] == {"unchanged": 1}
+
+
+def test_history_names_batch_and_person(boss, client):
+    old = ProductFactory(number="1", regular_price=Decimal("3.00"))
+    batch = run_batch("product_file", user=boss, file=book("1,,,,,,,,,,3.49"))
+    client.force_login(boss)
+    page = client.get(reverse("admin:products_product_history", args=[old.pk])).content.decode()
+    assert batch.shown_number in page
+    assert "boss" in page
+    assert "3.49" in page
+
+
+def test_findings_of_a_price_book(boss):
+    ProductFactory(number="77", code="036000291452")
+    batch = make_batch(
+        "product_file",
+        user=boss,
+        file=book(
+            "1,36000291452,Lost zero,,,,,,,,3",
+            "2,036000291453,Wrong check digit,,,,,,,,3",
+            "3,036000291476,Twice,,,,,,,,3",
+            "4,036000291476,Twice,,,,,,,,3",
+            "5,,Below cost,,,,,,1,5.00,3",
+            "6,,No such department,Dary,,,,,,,3",
+            "7,,Nobody's,,,,,Unknown Vendor,,,3",
+            ",,Neither,,,,,,,,3",
+            "9,,Not a price,,,,,,,,call us",
+        ),
+    )
+    assert codes(batch) == {
+        "repaired_code": 1, "taken": 1, "bad_check_digit": 1, "shared_code": 2, "unknown_department": 1, "below_cost": 1,
+        "vendor_without_code": 1, "required": 1, "not_a_number": 1,
+    }  # fmt: skip
+    data = batch_json(batch)
+    assert data["records"] == 9 == sum(data["counts"].values()) + len(data["unreadable"])
+
+
+def test_unknown_department_is_made_where_the_option_says_so_or_mapped(boss):
+    made = run_batch(
+        "product_file", user=boss, file=book("1,,New,Cheese,,,,,,,3"), options={"new_departments": "create"}
+    )
+    assert Product.objects.get(number="1").department.name == "Cheese"
+    assert codes(made) == {"unknown_department": 1}
+    mapped = make_batch("product_file", user=boss, file=book("2,,Other,Chese,,,,,,,3"))
+    assert figures(mapped)["counts"] == {"error": 1}
+    actions.set_value(mapped, boss, mapped.rows.all(), "department_name", "Cheese")
+    assert figures(mapped)["counts"] == {"ok": 1}
+    actions.execute(mapped, boss)
+    assert Product.objects.get(number="2").department == Department.objects.get()
+
+
+def test_new_group_alone_is_a_change(boss):
+    ProductFactory(number="1", brand=None)
+    batch = run_batch("product_file", user=boss, file=book("1,,,,Meadow,,,,,,"))
+    assert figures(batch)["counts"] == {"applied": 1}
+    assert Product.objects.get(number="1").brand.name == "Meadow"
+
+
+def test_code_matches_with_and_without_zero_and_only_active_products(boss):
+    head = "UPC,Retail\n"
+    sold = ProductFactory(number="1", code="036000291452", regular_price=Decimal(3))
+    ProductFactory(number="2", code="036000291452", active=False)
+    batch = run_batch("product_file", user=boss, file=book("36000291452,4", head=head))
+    sold.refresh_from_db()
+    assert sold.regular_price == 4
+    assert figures(batch)["actions"] == {"update": 1}
+
+
+def test_cost_alone_changes_the_cost(boss):
+    product = ProductFactory(number="1")
+    vendor = VendorFactory(code="V1")
+    cost = ProductCost.objects.create(product=product, vendor=vendor, unit_cost=Decimal("1"), case_size=1)
+    run_batch("product_file", user=boss, file=book("1,,,,,,V1,,10,25.00,"))
+    cost.refresh_from_db()
+    assert (cost.unit_cost, cost.case_size, cost.case_cost) == (Decimal("2.5"), 10, Decimal(25))
+
+
+def test_person_sees_and_executes_only_their_departments(boss):
+    dairy, meat = DepartmentFactory(name="Dairy"), DepartmentFactory(name="Meat")
+    buyer = get_user_model().objects.create_user("buyer", is_staff=True)
+    buyer.user_permissions.set(Permission.objects.filter(content_type__app_label="products"))
+    scope = DepartmentScope.objects.create(user=buyer)
+    scope.departments.set([dairy])
+    ProductFactory(number="1", department=dairy)
+    ProductFactory(number="2", department=meat)
+    batch = make_batch("product_file", user=boss, file=book("1,,a,,,,,,,,5", "2,,b,,,,,,,,5"))
+    assert figures(batch)["total"] == 2
+    assert figures(batch, buyer)["total"] == 1
+    row = batch.rows.get(number="2")
+    with pytest.raises(Refused, match="no such row"):
+        actions.edit_row(batch, buyer, row.pk, {"regular_price": "9"})
+    assert actions.exclude(batch, buyer, batch.rows.all(), reason="mine") == 1
+    with pytest.raises(Refused, match="outside what you may work on"):
+        actions.execute(batch, buyer)
+
+
+def test_executing_needs_the_rights_of_what_it_does(boss):
+    person = get_user_model().objects.create_user("person", is_staff=True)
+    person.user_permissions.set(
+        Permission.objects.filter(codename__in=["execute_productfilebatch", "add_product", "add_productcost"])
+    )
+    batch = make_batch("product_file", user=boss, file=book("1,,New,,Meadow,,,,,,3"))
+    with pytest.raises(Refused, match=r"products\.add_brand"):
+        actions.execute(batch, person)
