@@ -120,8 +120,25 @@ class Delimited:
         ended = not lines[-1]
         if ended:
             lines.pop()
+        delimiter, width, whole = self.delimiter, self.width, self.grammar.whole.fullmatch
+        push, parse = self._stack.append, self._csv.__next__
         index, count = 0, len(lines)
         while index < count:
+            if not careful and width is not None:  # the usual record, in as few steps as Python can
+                text = lines[index].removesuffix("\r")
+                if '"' not in text:
+                    cells = text.split(delimiter)
+                elif len(text) <= MAX_CELL and whole(text):
+                    push(text)
+                    cells = parse()
+                else:
+                    cells = []
+                if len(cells) == width and (first := cells[0]) and not first.isspace():
+                    self.seen += 1
+                    self.line += 1
+                    index += 1
+                    yield self.line - 1, cells
+                    continue
             text = lines[index]
             end = index + 1
             odd = '"' in text and text.count('"') & 1 and self.grammar.open.fullmatch(text.removesuffix("\r"))
@@ -140,9 +157,10 @@ class Delimited:
             index = end
             if number < self.start:
                 continue
-            cells = self._record(number, text.removesuffix("\r"), careful)
-            if cells is not None:
-                yield number, cells
+            record = self._record(number, text.removesuffix("\r"), careful)
+            if record is not None:
+                yield number, record
+                width = self.width  # known as soon as the headings were taken
         return ""
 
     def _closing_line(self, lines: list[str], index: int) -> int | None:
@@ -163,14 +181,19 @@ class Delimited:
         return not self.grammar.open.fullmatch('"' + line)
 
     def _resumes(self, lines: list[str]) -> bool:
-        """Tell whether the lines that a stray quote swallowed are all records of the right width."""
-        if self.width is None:
+        """Tell whether the lines that a stray quote swallowed are surely records: then only its own row is bad.
+
+        The last one, where the quote ended wrongly, may have a fault of its own.
+        """
+        lines = lines[:-1] or lines
+        if self.width is None or (self.width - 1) * len(lines) < 4:
             return False
+        wrong = 0
         for line in lines:
             line = line.removesuffix("\r")
             if not self.grammar.whole.fullmatch(line) or len(self._parse(line)) != self.width:
-                return False
-        return True
+                wrong += 1
+        return wrong <= len(lines) // 10
 
     def _parse(self, text: str) -> list[str]:
         if '"' not in text:

@@ -86,7 +86,7 @@ FILE_MESSAGES = {
 
 RECORD_MESSAGES = {
     "wrong_width": _(
-        "Row %(row)s has %(width)s cells, but %(expected)s were expected. Put quotes round a cell that "
+        "Row %(row)s has %(width)s cell(s), but %(expected)s were expected. Put quotes round a cell that "
         "holds the delimiter, or add the missing cells."
     ),
     "unnamed_column": _(

@@ -12,11 +12,11 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from .messages import refusal
 from .sources import Source, opened, size_of
-from .xlsx_child import MAX_FILE
+from .xlsx_child import CELL, MAX_FILE, ROW
 
 CHILD = Path(__file__).with_name("xlsx_child.py")
 # What the child needs of the environment; passwords and addresses are none of it.
@@ -57,7 +57,7 @@ def _regular_file(source: Source, name: str) -> Iterator[BinaryIO]:
 
 
 def _messages(source: Source, name: str, sheet: str, most: int | None) -> Generator[Any, None, None]:
-    """Yield what the child says: what it read from, then lists of rows."""
+    """Yield what the child says: what it read from, then chunks of rows."""
     command = [sys.executable, "-P", str(CHILD), sheet, "" if most is None else str(most)]
     environment = {key: os.environ[key] for key in KEPT if key in os.environ}
     with _regular_file(source, name) as file:
@@ -65,15 +65,15 @@ def _messages(source: Source, name: str, sheet: str, most: int | None) -> Genera
             command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, cwd="/"
         )
         try:
-            for line in child.stdout or ():
-                if not line.endswith(b"\n"):
-                    break
-                message = json.loads(line)
-                if isinstance(message, dict):
-                    if "refused" in message:
-                        raise refusal(message["refused"], name=name, **message["params"])
-                    if "end" in message:
-                        return
+            for kind, content in _frames(child.stdout):
+                if kind == b"R":
+                    yield content
+                    continue
+                message = json.loads(content)
+                if "refused" in message:
+                    raise refusal(message["refused"], name=name, **message["params"])
+                if "end" in message:
+                    return
                 yield message
             raise refusal("workbook_costly", name=name)  # it died before its end: a limit, or a crash
         finally:
@@ -81,11 +81,23 @@ def _messages(source: Source, name: str, sheet: str, most: int | None) -> Genera
             child.communicate()
 
 
+def _frames(pipe: IO[bytes] | None) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the child's complete frames."""
+    while pipe and len(head := pipe.read(9)) == 9:
+        length = int(head[1:], 16)
+        content = pipe.read(length)
+        if len(content) < length:
+            return
+        yield head[:1], content
+
+
 def _numbered(messages: Iterator[Any]) -> Iterator[tuple[int, list[str]]]:
     row = 1
-    for chunk in messages:
-        yield from enumerate(chunk, row)
-        row += len(chunk)
+    for content in messages:
+        rows = content.decode("utf-8").split(ROW)
+        for number, line in enumerate(rows, row):
+            yield number, line.split(CELL)
+        row += len(rows)
 
 
 def first_rows(source: Source, name: str, sheet: str, n: int) -> FirstRows:

@@ -1,8 +1,9 @@
 """Read one workbook in a process of its own, with limits; run as a file, so that nothing else is imported.
 
 The workbook is standard input (a regular file). Arguments: the sheet ("" = propose one) and the most rows ("" = all).
-Each line of standard output is JSON: first {"sheet", "sheets", "column"} or {"refused": code, "params"}, then
-lists of rows, and {"end": true} last, so that a child which died is never taken for the end of the sheet.
+Standard output is a sequence of frames: a letter, eight hexadecimal digits (the length), the content. J is JSON: first
+{"sheet", "sheets", "column"} or {"refused": code, "params"}, and {"end": true} last, so that a child which died is never
+taken for the end of the sheet. R is rows from row 1 on: cells parted by CELL, rows by ROW (JSON took four times as long).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ MAX_PARTS = 1000
 SMALL = 1024 * 1024  # a ratio says nothing about so little
 MAX_PROLOG = 64 * 1024
 CHUNK = 500
+CELL, ROW = "\x1f", "\x1e"
+SEPARATORS = str.maketrans("", "", CELL + ROW)
 EXACT = 10**15  # a spreadsheet keeps fifteen digits
 BLOCK = 1024 * 1024
 LONGEST_CELL = 64 * 1024  # bytes of XML of one cell that holds an error
@@ -123,6 +126,9 @@ def check_prolog(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
 
 def number(value: float) -> str:
     """Write a number as people see it: no ".0", no binary noise, an exponent only where digits were lost."""
+    text = repr(value or 0.0)
+    if len(text) <= 16 and "e" not in text:  # fifteen digits or fewer
+        return text[:-2] if text.endswith(".0") else text
     if value.is_integer() and -EXACT < value < EXACT:
         return str(int(value))
     text = f"{value:.15g}"
@@ -190,22 +196,27 @@ def error_cells(file: BinaryIO, sheet: str, most: int | None) -> dict[int, dict[
     return found
 
 
-def lines(sheet: Any, most: int | None, errors: dict[int, dict[int, str]]) -> Iterator[list[list[str]]]:
-    """Yield the rows from row 1 as text, in chunks."""
+def lines(sheet: Any, most: int | None, errors: dict[int, dict[int, str]]) -> Iterator[str]:
+    """Yield the rows from row 1 as text, in chunks; `most` counts those that are not blank."""
     text, chunk = TEXT, []
     first = sheet.start[1]
     for number, row in enumerate(sheet.iter_rows(), 1):
-        if most is not None and number > most:
-            break
-        cells = [cell if type(cell) is str else text[type(cell)](cell) for cell in row]
+        cells = [cell if cell.__class__ is str else text[cell.__class__](cell) for cell in row]
         for column, error in errors.get(number, {}).items() if errors else ():
             cells[column - first] = error
-        chunk.append(cells)
+        line = CELL.join(cells)
+        if line.count(CELL) != len(cells) - 1 or ROW in line:
+            line = CELL.join(cell.translate(SEPARATORS) for cell in cells)
+        chunk.append(line)
+        if most is not None and any(cells):
+            most -= 1
+            if most <= 0:
+                break
         if len(chunk) >= CHUNK:
-            yield chunk
+            yield ROW.join(chunk)
             chunk = []
     if chunk:
-        yield chunk
+        yield ROW.join(chunk)
 
 
 def open_sheet(file: BinaryIO, wanted: str) -> tuple[dict[str, Any], Any]:
@@ -233,34 +244,38 @@ def open_sheet(file: BinaryIO, wanted: str) -> tuple[dict[str, Any], Any]:
     return {"sheet": sheet.name, "sheets": names, "column": sheet.start[1]}, sheet
 
 
-def write(value: Any) -> None:
-    """Write one line of JSON."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-    sys.stdout.write("\n")
+def send(kind: bytes, text: str) -> None:
+    """Write one frame."""
+    content = text.encode("utf-8", "replace")
+    sys.stdout.buffer.write(b"%c%08x%b" % (kind, len(content), content))
+
+
+def tell(value: dict[str, Any]) -> None:
+    """Write one frame of JSON."""
+    send(b"J", json.dumps(value))
 
 
 def main() -> None:
     """Read the workbook on standard input."""
     limit_myself()
-    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     wanted, most = sys.argv[1], int(sys.argv[2]) if sys.argv[2] else None
     try:
         guard(sys.stdin.buffer)
         head, sheet = open_sheet(sys.stdin.buffer, wanted)
-        write(head)
+        tell(head)
         errors = error_cells(sys.stdin.buffer, sheet.name, most)
         for chunk in lines(sheet, most, errors):
-            write(chunk)
-        write({"end": True})
+            send(b"R", chunk)
+        tell({"end": True})
     except Refuse as refused:
-        write({"refused": refused.code, "params": refused.params})
+        tell({"refused": refused.code, "params": refused.params})
     except MemoryError:
-        write({"refused": "workbook_costly", "params": {}})
+        tell({"refused": "workbook_costly", "params": {}})
     except BrokenPipeError:
         os._exit(0)
     except Exception:  # whatever a damaged file provokes; the parent says it in a sentence
-        write({"refused": "bad_workbook", "params": {}})
-    sys.stdout.flush()
+        tell({"refused": "bad_workbook", "params": {}})
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
