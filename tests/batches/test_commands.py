@@ -1,0 +1,125 @@
+"""The command line: exit codes, one sentence on stderr, one JSON object on stdout."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from batches.exceptions import BatchError
+from batches.models import BatchNumber, Event, Run
+from batches.registry import find_batch
+from tests.toys.models import Thing
+
+pytestmark = pytest.mark.django_db
+FILE = "code,name,price\nT1,one,1.50\nT2,two,x\nN1,new,3\nN1\n"
+
+
+def run(*words, code=0):
+    """Run a command; return (stdout, stderr) after checking its exit code."""
+    out, err = StringIO(), StringIO()
+    found = 0
+    try:
+        call_command(*words, stdout=out, stderr=err)
+    except SystemExit as end:
+        found = end.code
+    assert found == code, err.getvalue()
+    return out.getvalue(), err.getvalue()
+
+
+def as_json(*words, code=0):
+    return json.loads(run(*words, "--json", code=code)[0])
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "things.csv"
+    path.write_text(FILE)
+    return str(path)
+
+
+def test_make_show_execute(boss, things, path):
+    made = as_json("make_batch", "toy_file", "--file", path, "--user", "boss", "--description", "first")
+    assert made["type"] == "toy_file"
+    assert made["status"] == "review"
+    assert made["counts"] == {"ok": 2, "error": 1}
+    assert made["records"] == 4 == sum(made["counts"].values()) + len(made["unreadable"])
+    assert made["unreadable"][0]["row"] == 5
+    shown = as_json("show_batch", str(made["number"]), "--rows", "--status", "error")
+    assert shown["row_list"][0]["raw"] == {"price": "x"}
+    done = as_json("execute_batch", str(made["number"]), "--user", "boss")
+    assert done["status"] == "executed"
+    assert done["run"]["state"] == "succeeded"
+    assert Thing.objects.filter(code="N1", name="new").exists()
+    assert [b["number"] for b in as_json("list_batches", "--status", "executed")] == [made["number"]]
+    event = Event.objects.filter(batch=made["number"]).first()
+    assert (event.door, event.host != "", event.account != "") == ("command", True, True)
+
+
+def test_executed_in_part_exits_3(boss, things):
+    number = as_json("make_batch", "toy_price", "--user", "boss", "--option", "factor=2")["number"]
+    Thing.objects.filter(code="T1").update(price=9)
+    assert as_json("execute_batch", str(number), "--user", "boss", code=3)["counts"] == {
+        "applied": 2,
+        "conflict": 1,
+    }
+
+
+def test_refused_exits_1_with_one_sentence_and_nothing_left(boss, nobody, things, path, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    for words, sentence in [
+        (["make_batch", "toy_file", "--file", str(empty), "--user", "boss"], "is empty"),
+        (["make_batch", "toy_file", "--file", path, "--user", "nobody"], "You have no permission"),
+        (["make_batch", "toy_file", "--file", path, "--user", "who"], "There is no user 'who'."),
+        (["make_batch", "toy_file", "--file", path + "x", "--user", "boss"], "cannot be opened"),
+        (["make_batch", "no_such", "--user", "boss"], "There is no batch type 'no_such'"),
+        (["make_batch", "toy_price", "--user", "boss", "--option", "factor=x"], "factor"),
+        (
+            ["make_batch", "toy_price", "--user", "boss", "--option", "status=executed"],
+            "There is no option 'status'",
+        ),
+        (["execute_batch", "999999", "--user", "boss"], "There is no batch '999999'."),
+    ]:
+        out, err = run(*words, code=1)
+        assert sentence in err
+        assert err.count("\n") == 1
+        assert out == ""
+    assert not BatchNumber.objects.exists()
+
+
+def test_mapping_by_hand(boss, things, path):
+    made = as_json(
+        "make_batch", "toy_file", "--file", path, "--user", "boss", "--map", "box_name=name", "--map", "name="
+    )
+    assert made["mapping"] == {"code": "code", "price": "price", "box_name": "name"}
+
+
+def test_inactive_user_is_refused(boss, things):
+    boss.is_active = False
+    boss.save()
+    assert "is not active" in run("make_batch", "toy_price", "--user", "boss", code=1)[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refresh_withdraw_and_background(boss, things):
+    made = as_json("make_batch", "toy_price", "--user", "boss", "--option", "factor=2", "--no-populate")
+    number = str(made["number"])
+    assert made["status"] == "draft"
+    assert as_json("populate_batch", number, "--user", "boss", "--background")["run"]["state"] == "queued"
+    assert "under way" in run("withdraw_batch", number, "--user", "boss", code=1)[1]
+    run("worker", "--once")
+    assert find_batch(number).status == "review"
+    assert Run.objects.get(batch_id=number).state == "succeeded"
+    assert as_json("refresh_batch", number, "--user", "boss")["counts"] == {"ok": 3}
+    assert as_json("withdraw_batch", number, "--user", "boss")["status"] == "withdrawn"
+    assert "needs the state" in run("execute_batch", number, "--user", "boss", code=1)[1]
+
+
+def test_errors_have_their_docstring_as_default_sentence():
+    assert str(BatchError()) == "The batch could not be worked on."
+
+
+def test_create_batch_schema_twice(db):
+    run("create_batch_schema")
+    assert run("create_batch_schema")[0] == ""
