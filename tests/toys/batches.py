@@ -71,7 +71,10 @@ class ThingFileHandler(BatchHandler):
         Column("box_name", "Box", max_length=30),
     ]
     grid = ["code", "name", "colour", "price", "box_name"]
-    lookups = [Lookup("thing", ({"code": "code"},)), Lookup("box", ({"name": "box_name"},), fold=True)]
+    lookups = [
+        Lookup("thing", ({"code": "code"},)),
+        Lookup("box", ({"name": "box_name"},), fold=True, unique=False),
+    ]
     changes = [
         Create(Box, to="box", key="name", fields={"name": "box_name"}, shared=True),
         Upsert(

@@ -1,0 +1,90 @@
+"""Checks of the site: the setting BATCHES, and the schema of importer batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage
+from django.db import connections
+
+from .. import sql
+from ..conf import DEFAULTS, conf
+from .common import error, warning
+
+CHOICES: dict[str, tuple[Any, ...]] = {"JOURNAL": ("always",)}
+SCHEMA = "batch"
+
+
+def check_settings() -> list[CheckMessage]:
+    """Return what is wrong with the setting BATCHES."""
+    given = getattr(settings, "BATCHES", {})
+    if not isinstance(given, dict):
+        return [
+            error(
+                40,
+                f"BATCHES is {given!r}; it must be a dict.",
+                'Write `BATCHES = {"PIECE_ROWS": 10_000}` in the settings.',
+            )
+        ]
+    found = [
+        error(
+            40,
+            f"BATCHES has the unknown key {key!r}.",
+            f"Keys are: {', '.join(sorted(DEFAULTS))}.",
+        )
+        for key in given
+        if key not in DEFAULTS
+    ]
+    found += _values(given)
+    if not found and conf("LEASE_SECONDS") <= 2 * conf("RENEW_SECONDS"):
+        found.append(
+            error(
+                42,
+                f"BATCHES['LEASE_SECONDS'] is {conf('LEASE_SECONDS')!r} and BATCHES['RENEW_SECONDS'] {conf('RENEW_SECONDS')!r}:"
+                " one late renewal would give a living worker's run away.",
+                "Make LEASE_SECONDS more than twice RENEW_SECONDS.",
+            )
+        )
+    return found
+
+
+def _values(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    for key, value in given.items():
+        if key not in DEFAULTS:
+            continue
+        default = DEFAULTS[key]
+        if isinstance(default, bool):
+            wanted, fits = "True or False", isinstance(value, bool)
+        elif isinstance(default, float):
+            wanted, fits = "a number of seconds above 0", _is_number(value, (int, float))
+        elif isinstance(default, int):
+            wanted, fits = "a whole number above 0", _is_number(value, (int,))
+        else:
+            wanted, fits = " or ".join(repr(c) for c in CHOICES[key]), value in CHOICES[key]
+        if not fits:
+            yield error(
+                41,
+                f"BATCHES[{key!r}] is {value!r}; it must be {wanted}.",
+                f"The default is {default!r}; leave the key out to have it.",
+            )
+
+
+def _is_number(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool) and bool(value > 0)  # type: ignore[operator]
+
+
+def check_schema(alias: str) -> list[CheckMessage]:
+    """Return whether a database lacks the schema in which importer batches have their tables."""
+    if connections[alias].vendor != "postgresql":
+        return []
+    if sql.fetch(alias, "SELECT 1 FROM pg_namespace WHERE nspname = %s", [SCHEMA]):
+        return []
+    return [
+        warning(
+            4,
+            f"The database {alias!r} has no schema {SCHEMA!r}, in which importer batches have their tables.",
+            "Type `manage.py create_batch_schema`, or let somebody do it who has the right to create schemas.",
+        )
+    ]
