@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from . import sql
 from .conf import conf
 from .exceptions import FileRefused
-from .files import BadRecord, CellError, Reader, Reading, copy_converter
+from .files import BadRecord, CellError, Column, Reader, Reading, copy_converter
+from .files.messages import shorten
 from .models import BatchRowBase, Unreadable
 from .pipeline import Pipeline
 from .sql import NULL, Sql, copy_value, quote
@@ -179,6 +180,22 @@ def _connection(using: str) -> Any:
     return sql.connections[using]
 
 
+def limited(convert: Callable[[str], Any], column: Column) -> Callable[[str], Any]:
+    """Return a type's own converter that refuses what is too long for its column, as the others do."""
+    limit = column.max_length
+    if limit is None:
+        return convert
+
+    def checked(text: str) -> Any:
+        found = convert(text)
+        value = found.value if type(found) is Repaired else found
+        if isinstance(value, str) and len(value) > limit:
+            raise CellError("too_long", {"value": shorten(text), "length": len(value), "limit": limit})
+        return found
+
+    return checked
+
+
 class FileRows:
     """The rows of a batch's file: read strictly, converted cell by cell, unreadable cells and records kept."""
 
@@ -230,7 +247,7 @@ class FileRows:
                     % {"heading": heading, "field": field}
                 )
             column = columns[field]
-            convert = special.get(field) or copy_converter(column)
+            convert = limited(special[field], column) if field in special else copy_converter(column)
             plan.append((field, reading.headings.index(heading), convert, column.kind in ("text", "code")))
         return plan
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ..exceptions import BatchError, Refused, StaleEdit
 from ..files import CellError, converter
 from ..handlers import BatchHandler
-from ..ingest import Repaired
+from ..ingest import Repaired, limited
 from ..log import CODE, Door
 from ..models import BatchBase
 from ..states import BEFORE
@@ -100,7 +100,7 @@ def convert_cell(handler: BatchHandler, field: str, text: str) -> tuple[Any, dic
     special = handler.converters().get(field)
     column = next((c for c in handler.get_columns() if c.field == field), None)
     if special is not None:
-        value = special(text)
+        value = special(text) if column is None else limited(special, column)(text)
         if isinstance(value, Repaired):
             notice = {
                 "code": value.code,
