@@ -73,7 +73,7 @@ class IssueList(Func):
     output_field = JSONField()
     arity = None
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         parts, params = [], []
         for source in self.get_source_expressions():
             text, values = compiler.compile(source)
@@ -85,9 +85,16 @@ class IssueList(Func):
             if entries
             else "'[]'::jsonb"
         )
-        # The kept part stands three times, and it has no parameters.
-        keep = f"CASE WHEN {kept} IS NULL THEN '[]'::jsonb ELSE jsonb_path_query_array({kept}, '$[*] ? (@.keep == true)') END"
-        return f"NULLIF({keep} || {listed}, '[]'::jsonb)", params
+        # A column has no parameters, so it may stand several times. What reading found comes first, what a row hook flagged
+        # comes last, as it does after the hook.
+        keep, own = (
+            f"jsonb_path_query_array({kept}, '$[*] ? (@.{mark} == true)')" for mark in ("keep", "own")
+        )
+        text = (
+            f"CASE WHEN {kept} IS NULL THEN NULLIF({listed}, '[]'::jsonb)"
+            f" ELSE NULLIF({keep} || {listed} || {own}, '[]'::jsonb) END"
+        )
+        return text, [*params, *params]
 
 
 def issue_list(findings: Iterable[Finding]) -> IssueList:

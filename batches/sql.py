@@ -23,8 +23,10 @@ class Sql:
     params: tuple[Any, ...] = ()
 
 
-def quote(name: str) -> str:
-    """Quote an identifier."""
+def quote(name: str | None) -> str:
+    """Quote an identifier; only a field without a column has none."""
+    if not name:
+        raise ValueError("A field without a column has no name in SQL.")
     return '"' + name.replace('"', '""') + '"'
 
 

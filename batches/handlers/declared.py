@@ -26,7 +26,7 @@ class _StatusOf(Func):
 
     output_field = models.CharField()
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         (issues, first), (action, second) = (compiler.compile(e) for e in self.get_source_expressions())
         # Columns have no parameters, so that each may stand several times.
         return f"({status_of(issues, action)})", [*first, *second]
@@ -41,7 +41,7 @@ class WholeRow(Func):
         super().__init__(F(target.to))
         self.target = target
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         link, params = compiler.compile(self.get_source_expressions()[0])
         model = self.target.model
         return (

@@ -24,17 +24,8 @@ def refresh_in_python(handler: BatchHandler, rows: models.QuerySet) -> None:
     batch: list[Any] = []
     for row in rows.iterator(chunk_size=2000):
         before = {f.attname: getattr(row, f.attname) for f in handler.row_model._meta.concrete_fields}
-        kept = [entry for entry in (row.issues or []) if entry.get("keep")]
-        declared = (
-            []
-            if not handler.all_findings
-            else [
-                e
-                for e in (row.issues or [])
-                if not e.get("keep") and f"{e['code']}/{e['field']}" in handler.all_findings
-            ]
-        )
-        row.issues = [*kept, *declared] or None
+        # What this hook flagged last time goes; what was read or declared stays.
+        row.issues = [entry for entry in (row.issues or []) if not entry.get("own")] or None
         row.status = RowStatus.OK
         handler.refresh_row(row)
         _grade(handler, row)
@@ -48,7 +39,8 @@ def refresh_in_python(handler: BatchHandler, rows: models.QuerySet) -> None:
 
 def _upsert(handler: BatchHandler, batch: list[Any], names: list[str]) -> None:
     if batch:
-        handler.row_model._default_manager.using(handler.using).bulk_create(
+        rows: Any = handler.row_model._default_manager.using(handler.using)
+        rows.bulk_create(
             batch, update_conflicts=True, unique_fields=["pk"], update_fields=names, batch_size=500
         )
 

@@ -115,9 +115,15 @@ class BatchRowBase(models.Model):
         self, code: str, message: str = "", *, field: str = "", severity: str = "", **params: Any
     ) -> None:
         """Note a finding on this row; `severity` and `message` come from the type's findings if they are not given."""
-        entry: dict[str, Any] = {"code": code, "field": field, "severity": severity or "warning"}
+        entry: dict[str, Any] = {
+            "code": code,
+            "field": field,
+            "severity": str(severity or "warning"),
+            "own": True,
+        }
         if message:
             entry["message"] = str(message)
         if params:
-            entry["params"] = params
+            plain = (str, int, bool, type(None))
+            entry["params"] = {k: v if isinstance(v, plain) else str(v) for k, v in params.items()}
         self.issues = [*(self.issues or []), entry]
