@@ -62,7 +62,7 @@ class BatchCommand(BaseCommand):
         model = get_user_model()
         name = options["user"]
         try:
-            user = model._default_manager.get_by_natural_key(name)  # type: ignore[attr-defined]
+            user = model._default_manager.get_by_natural_key(name)
         except model.DoesNotExist:
             raise Refused(_("There is no user %(name)r.") % {"name": name}) from None
         if not user.is_active:
@@ -136,8 +136,11 @@ def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:
             _("File: %(file)s, %(records)s records") % {"file": data["file"], "records": data["records"]}
         )
     if data["counts"]:
-        shown.append(_("Rows: ") + ", ".join(f"{RowStatus(s).label} {n}" for s, n in data["counts"].items()))
-        shown.append(_("Actions: ") + ", ".join(f"{action} {n}" for action, n in data["actions"].items()))
+        counts = [(s, data["counts"][s]) for s in RowStatus.values if s in data["counts"]]
+        shown.append(_("Rows: ") + ", ".join(f"{RowStatus(s).label} {n}" for s, n in counts))
+        shown.append(
+            _("Actions: ") + ", ".join(f"{action} {n}" for action, n in sorted(data["actions"].items()))
+        )
     if data["excluded"]:
         shown.append(_("Excluded: %(n)d") % {"n": data["excluded"]})
     shown += [f"  {g['severity']:8} {g['n']:>8}  {g['code']}: {g['message']}" for g in data["issues"]]
