@@ -9,7 +9,7 @@ from .runner import resume
 if find_spec("django.tasks"):
     from django.tasks import task
 else:
-    from django_tasks import task
+    from django_tasks import task  # type: ignore[no-redef]
 
 
 @task()

@@ -104,7 +104,7 @@ class Target:
     @property
     def link(self) -> str:
         """Return the column of the link in the row table."""
-        return self.row_model._meta.get_field(self.to).column  # type: ignore[union-attr]
+        return str(self.row_model._meta.get_field(self.to).column)  # type: ignore[union-attr]
 
     def will_create(self, targets: dict[str, Target]) -> Q:
         """Return the condition that a row creates this target."""

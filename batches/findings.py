@@ -260,7 +260,7 @@ def _taken(target: Target, written: dict[str, str]) -> list[Finding]:
                 row_field,
                 target.model._meta.get_field(name).verbose_name,
                 value=row_field,
-            )  # type: ignore[union-attr]
+            )
         )
     return found
 
@@ -285,10 +285,11 @@ def _constraints(target: Target, written: dict[str, str]) -> list[Finding]:
     for constraint in target.model._meta.constraints:
         if not isinstance(constraint, models.CheckConstraint):
             continue
-        names = _names(constraint.condition)
+        condition: Any = constraint.condition
+        names = _names(condition)
         if names is None or not names & set(written):
             continue
-        effective = {}
+        effective: dict[str, Any] = {}
         for name in names:
             if name in current:
                 effective[name] = Coalesce(F(current[name].new), F(current[name].old))
@@ -296,9 +297,7 @@ def _constraints(target: Target, written: dict[str, str]) -> list[Finding]:
                 effective[name] = F(written[name])
             else:
                 effective[name] = F(f"{target.to}__{name}")
-        broken = ExpressionWrapper(
-            ~_rewritten(constraint.condition, effective), output_field=models.BooleanField()
-        )
+        broken = ExpressionWrapper(~_rewritten(condition, effective), output_field=models.BooleanField())
         first = next(n for n in written if n in names)
         message = constraint.violation_error_message or constraint.name
         found.append(
@@ -326,9 +325,12 @@ def _names(condition: Any) -> set[str] | None:
                 return None
             names |= inner
         elif isinstance(child, tuple):
-            names.add(child[0].split("__")[0])
+            name, *lookups = child[0].split("__")
+            if len(lookups) > 1 or (lookups and lookups[0] not in _LOOKUPS):
+                return None
+            names.add(name)
             if isinstance(child[1], F):
-                names.add(child[1].name)
+                names.add(_name_of(child[1]))
             elif hasattr(child[1], "resolve_expression"):
                 return None
         else:
@@ -339,13 +341,14 @@ def _names(condition: Any) -> set[str] | None:
 def _rewritten(condition: Q, effective: dict[str, Any]) -> Q:
     """Return the condition over the values that the target will have."""
     parts = []
+    child: Any
     for child in condition.children:
         if isinstance(child, Q):
             parts.append(_rewritten(child, effective))
             continue
         path, value = child
         name, *lookups = path.split("__")
-        wanted = effective[value.name] if isinstance(value, F) else value
+        wanted = effective[_name_of(value)] if isinstance(value, F) else value
         lookup_name = lookups[0] if lookups else "exact"
         parts.append(Q(_compare(effective[name], lookup_name, wanted)))
     joined = parts[0]
@@ -355,4 +358,12 @@ def _rewritten(condition: Q, effective: dict[str, Any]) -> Q:
 
 
 def _compare(left: Any, lookup_name: str, right: Any) -> Any:
-    return models.Field.get_lookups()[lookup_name](left, right)
+    return _LOOKUPS[lookup_name](left, right)
+
+
+def _name_of(reference: Any) -> str:
+    return str(reference.name)
+
+
+# Comparisons that a CHECK constraint may use; transforms of a field stay with the database.
+_LOOKUPS: dict[str, Any] = models.Field.class_lookups

@@ -29,7 +29,7 @@ def _remove(batch: BatchBase, user: Any, door: Door, verb: str) -> None:
         model, handler = type(change.batch), change.handler
         change.data = {"description": change.batch.description, "rows": handler.rows().count()}
         change.gone = True
-        file = change.batch.file if isinstance(change.batch, FileBatchMixin) else None
+        file: Any = change.batch.file if isinstance(change.batch, FileBatchMixin) else None
         sql.run(handler.using, f"DELETE FROM {sql.table(handler.row_model)} WHERE batch_id = %s", [batch.pk])
         model._default_manager.filter(pk=batch.pk).delete()
         BatchNumber.objects.filter(pk=batch.pk).delete()

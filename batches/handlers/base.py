@@ -103,7 +103,7 @@ class BatchHandler(Declarations):
     def options_form(self) -> type[forms.ModelForm]:
         """Return the form of the batch's description and options."""
         fields = ["description", "notes", *self.options]
-        widgets = {"notes": forms.Textarea(attrs={"rows": 2})}
+        widgets: Any = {"notes": forms.Textarea(attrs={"rows": 2})}
         return forms.modelform_factory(self.model, fields=fields, widgets=widgets)
 
     def make_artifacts(self) -> None:
@@ -131,9 +131,8 @@ class BatchHandler(Declarations):
 
     def rows(self) -> models.QuerySet:
         """Return all rows of the batch, in order."""
-        return (
-            self.row_model._default_manager.using(self.using).filter(batch=self.batch.pk).order_by("sequence")
-        )
+        rows: Any = self.row_model._default_manager.using(self.using)
+        return rows.filter(batch=self.batch.pk).order_by("sequence")
 
     def piece_rows(self, piece: Piece, effective: bool = True) -> models.QuerySet:
         """Return the rows of a piece."""

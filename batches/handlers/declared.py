@@ -135,7 +135,14 @@ class Declarations:
         found = [rule for target in self.targets.values() for rule in built_in(target, self.targets)]
         # The type's own words for a rule take the place of ours.
         found = [*found, *self._lookup_findings(), *self.get_findings()]
-        return {f"{finding.code}/{finding.field}": finding for finding in found}
+        by_key: dict[str, Finding] = {}
+        for finding in found:
+            key = f"{finding.code}/{finding.field}"
+            while finding.code == "rule_broken" and key in by_key:
+                # Several rules of production may be about one field.
+                key += "+"
+            by_key[key] = finding
+        return by_key
 
     def _lookup_findings(self) -> Iterator[Finding]:
         declared = {finding.code for finding in self.get_findings()}
@@ -219,8 +226,9 @@ class Declarations:
         if entry.get("message"):
             return str(entry["message"])
         code, name = entry.get("code", ""), entry.get("field", "")
-        finding = self.all_findings.get(f"{code}/{name}") or next(
-            (f for f in [*self.all_findings.values(), *self.unique_rules] if f.code == code), None
+        known: list[Any] = [*self.all_findings.values(), *self.unique_rules]
+        finding: Any = self.all_findings.get(f"{code}/{name}") or next(
+            (f for f in known if f.code == code), None
         )
         template = str(finding.message) if finding is not None else str(BUILT_IN.get(code, (code, ""))[0])
         params = {"field": self.label(name), **(entry.get("params") or {})}

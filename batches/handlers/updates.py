@@ -22,10 +22,10 @@ def update_targets(
     keys = {f"k{n}": F(value) for n, value in enumerate(on.values())}
     source = sql.compiled(rows.order_by().annotate(**keys, **wanted).values_list(*keys, *wanted), using)
     heads = ", ".join([*keys, *wanted])
-    columns = [model._meta.get_field(name).column for name in fields]  # type: ignore[union-attr]
+    columns = [model._meta.get_field(name).column for name in fields]
     on_columns = [
         model._meta.pk.column if name == "pk" else model._meta.get_field(name).column for name in on
-    ]  # type: ignore[union-attr]
+    ]
     sets = ", ".join(f"{sql.quote(c)} = s.{alias}" for c, alias in zip(columns, wanted, strict=True))
     sets += "".join(
         f", {sql.quote(f.column)} = statement_timestamp()"

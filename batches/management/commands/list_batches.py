@@ -45,7 +45,7 @@ class Command(BatchCommand):
         if options["as_json"]:
             self.stdout.write(json.dumps(found, ensure_ascii=False))
             return
-        for batch in found:
+        for line in found:
             self.stdout.write(
-                f"{batch['number']:08d}  {batch['type']:16} {batch['status']:10} {batch['created_by']:12} {batch['description']}"
+                f"{line['number']:08d}  {line['type']:16} {line['status']:10} {line['created_by']:12} {line['description']}"
             )
