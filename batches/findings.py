@@ -235,6 +235,7 @@ def _required(
 def _taken(target: Target, written: dict[str, str]) -> list[Finding]:
     """Return findings for unique fields whose new value another target has."""
     found = []
+    options: Any = target.model._meta
     for name, condition in unique_fields(target.model):
         if name not in written or (target.shared and name in target.key):
             continue
@@ -258,7 +259,7 @@ def _taken(target: Target, written: dict[str, str]) -> list[Finding]:
                 "taken",
                 differs & elsewhere,
                 row_field,
-                target.model._meta.get_field(name).verbose_name,
+                options.get_field(name).verbose_name,
                 value=row_field,
             )
         )
