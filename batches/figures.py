@@ -21,7 +21,7 @@ def figures(batch: BatchBase, user: Any = None) -> dict[str, Any]:
     """Return counts (row status -> n), actions, excluded, total and grouped findings of what `user` may see."""
     handler = registry.for_model(type(batch))(batch, user=user)
     scope = handler.scope(user) if user is not None else Q()
-    key = hashlib.sha256(repr(scope).encode()).hexdigest()[:32] if scope else ""
+    key = scope_key(scope)
     kept = Summary.objects.filter(batch_id=batch.pk, scope=key).first()
     if kept is not None and kept.revision == batch.revision:
         return kept.data
@@ -32,11 +32,17 @@ def figures(batch: BatchBase, user: Any = None) -> dict[str, Any]:
     return data
 
 
+def scope_key(scope: Q) -> str:
+    """Return the key under which the figures of a row scope are kept."""
+    return hashlib.sha256(repr(scope).encode()).hexdigest()[:32] if scope else ""
+
+
 def _count(handler: BatchHandler, scope: Q) -> dict[str, Any]:
     rows = handler.rows().order_by().filter(scope)
     counts: dict[str, int] = {}
     actions: dict[str, int] = {}
     parts: dict[str, int] = {}
+    included: dict[str, int] = {}
     excluded = total = 0
     for status, action, removed, n in rows.values_list("status", "action", "removed").annotate(n=Count("pk")):
         counts[status] = counts.get(status, 0) + n
@@ -44,12 +50,14 @@ def _count(handler: BatchHandler, scope: Q) -> dict[str, Any]:
         if removed:
             excluded += n
         else:
+            included[status] = included.get(status, 0) + n
             actions[action or "none"] = actions.get(action or "none", 0) + n
             if status in ("ok", "warning", "applied"):
                 parts[action or "none"] = parts.get(action or "none", 0) + n
     return {
         "total": total,
         "counts": counts,
+        "included": included,
         "actions": actions,
         "taking_part": parts,
         "excluded": excluded,

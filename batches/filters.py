@@ -1,0 +1,131 @@
+"""Filters of the grid. Only what stands here can be asked of rows: no look-up of the sender's own."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from .grid import search_fields
+from .handlers import BatchHandler
+from .states import COMMON, RowAction, RowStatus, Severity
+from .words import whole
+
+ACTIONS = [(a.value, a.label) for a in RowAction if a.value] + [("none", RowAction.NONE.label)]
+COUNTED_TO = 10_000
+
+
+class RowFilter(django_filters.FilterSet):
+    """The filters that every type has."""
+
+    status = django_filters.ChoiceFilter(label=_("Stands"), choices=RowStatus.choices, empty_label=_("all"))
+    action = django_filters.ChoiceFilter(
+        label=_("Does"), choices=ACTIONS, empty_label=_("all"), method="by_action"
+    )
+    excluded = django_filters.ChoiceFilter(
+        label=_("Excluded"),
+        choices=[("no", _("no")), ("yes", _("yes"))],
+        empty_label=_("all"),
+        method="by_excluded",
+    )
+    finding = django_filters.CharFilter(
+        label=_("Finding"), method="by_finding", max_length=120, widget=forms.HiddenInput, strip=True
+    )
+    q = django_filters.CharFilter(
+        label=_("Search"), method="by_text", max_length=200,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Search the rows")}),
+    )  # fmt: skip
+
+    def __init__(
+        self, data: Any, handler: BatchHandler, rows: QuerySet, figures: dict[str, Any] | None = None
+    ) -> None:
+        self.handler = handler
+        self.figures = figures or {}
+        super().__init__(data, rows)
+
+    @property
+    def active(self) -> dict[str, str]:
+        """Return the filters in force: name -> value."""
+        data = self.data or {}
+        return {name: data[name] for name in self.base_filters if data.get(name)}
+
+    def query(self) -> str:
+        """Return the filters in force as a query string."""
+        made = QueryDict(mutable=True)
+        made.update(self.active)
+        return made.urlencode()
+
+    def by_action(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """Keep the rows that do something to production."""
+        return rows.filter(action="" if value == "none" else value)
+
+    def by_excluded(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """Keep the excluded rows, or the others."""
+        return rows.filter(removed=value == "yes")
+
+    def by_finding(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """Keep the rows with a finding, "code" or "code:field"."""
+        code, _colon, field = value.partition(":")
+        wanted = {"code": code, "field": field} if _colon else {"code": code}
+        group = self.group(value)
+        if group and group["severity"] == Severity.ERROR:
+            # Such a row never has a common status, so the small index over the others serves.
+            rows = rows.filter(~Q(status__in=COMMON))
+        return rows.filter(issues__contains=[wanted])
+
+    def by_text(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """Keep the rows that hold a text in a field that the type lets be searched."""
+        value = value.replace("\0", "")
+        fields = search_fields(self.handler)
+        if not value or not fields:
+            return rows if not value else rows.none()
+        found = reduce(or_, (Q(**{f"{field}__icontains": value}) for field in fields))
+        if value.isascii() and value.isdigit() and len(value) < 10:
+            found |= Q(sequence=int(value))
+        return rows.filter(found)
+
+    def group(self, value: str) -> dict[str, Any] | None:
+        """Return the group of findings that a value of the filter `finding` names."""
+        return next((g for g in self.figures.get("issues", []) if value in (g["code"], group_key(g))), None)
+
+    def count(self) -> tuple[int, bool]:
+        """Return how many rows match, and whether there are more than that; no count without need."""
+        known = self._known()
+        if known is not None:
+            return known, False
+        found = self.qs.order_by()[: COUNTED_TO + 1].count()
+        return min(found, COUNTED_TO), found > COUNTED_TO
+
+    def count_words(self) -> str:
+        """Return how many rows match, as it is shown."""
+        found, more = self.count()
+        return f"> {whole(found)}" if more else whole(found)
+
+    def _known(self) -> int | None:
+        """Return the count if the figures have it."""
+        active, data = self.active, self.figures
+        if not data:
+            return None
+        if not active:
+            return data["total"]
+        included = data.get("included", {})
+        if active.get("excluded") == "no" and "status" in active and len(active) == 2:
+            return included.get(active["status"], 0)
+        if active.get("excluded") == "no" and "action" in active and len(active) == 2:
+            return data["actions"].get(active["action"], 0)
+        if active == {"excluded": "yes"}:
+            return data["excluded"]
+        if set(active) == {"status"}:
+            return data["counts"].get(active["status"], 0)
+        return None
+
+
+def group_key(group: dict[str, Any]) -> str:
+    """Return the value by which the filter `finding` names a group of findings."""
+    return f"{group['code']}:{group['field']}"

@@ -1,0 +1,135 @@
+"""Forms of the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from .files import Column, Reading
+from .grid import editable_fields
+from .handlers import BatchHandler
+from .words import left_out, must_type_number, whole
+
+ACCEPTED = ".csv,.txt,.tsv,.xlsx"
+
+
+def make_form(handler: BatchHandler) -> type[forms.ModelForm]:
+    """Return the form by which a batch of the type is made: file, description, options."""
+    options = handler.options_form()
+    if not handler.reads_file:
+        return options
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
+        help_text=gettext_lazy(
+            "A CSV or XLSX file. Nothing is changed until you have reviewed the batch and executed it."
+        ),
+    )
+    names = ["file", *options.base_fields]
+    return type("MakeForm", (options,), {"file": file, "field_order": names})
+
+
+def option_values(handler: BatchHandler, cleaned: dict[str, Any]) -> dict[str, Any]:
+    """Return the type's options out of a form's cleaned data."""
+    return {name: cleaned[name] for name in handler.options if name in cleaned}
+
+
+class MappingForm(forms.Form):
+    """For each field that the type can read, the column of the file it comes from."""
+
+    def __init__(self, data: Any, columns: list[Column], reading: Reading, mapping: dict[str, str]) -> None:
+        super().__init__(data, prefix="map")
+        self.columns = columns
+        self.reading = reading
+        choices = [
+            ("", _("– not in the file –")),
+            *((str(n), heading) for n, heading in enumerate(reading.headings)),
+        ]
+        for column in columns:
+            heading = mapping.get(column.field)
+            self.fields[column.field] = forms.ChoiceField(
+                label=column.label, choices=choices, required=column.required,
+                initial=str(reading.headings.index(heading)) if heading in reading.headings else "",
+                error_messages={"required": _("Choose the column of the file that has this.")},
+            )  # fmt: skip
+
+    def mapping(self) -> dict[str, str]:
+        """Return field -> heading, as chosen."""
+        return {
+            column.field: self.reading.headings[int(self.cleaned_data[column.field])]
+            for column in self.columns
+            if self.cleaned_data.get(column.field)
+        }
+
+
+class RowForm(forms.Form):
+    """The cells of one row as text; what does not fit is told beside the cell by the action, not here."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+
+    def __init__(self, data: Any, handler: BatchHandler, row: Any) -> None:
+        self.names = editable_fields(handler)
+        start = {name: cell_text(row, name) for name in self.names}
+        super().__init__(data, initial={**start, "version": row.version}, prefix=f"row{row.pk}")
+        for name in self.names:
+            self.fields[name] = forms.CharField(
+                label=handler.label(name), required=False, max_length=10_000, strip=False,
+                widget=forms.TextInput(attrs={"autocomplete": "off", "size": 14}),
+            )  # fmt: skip
+
+    def values(self) -> dict[str, str]:
+        """Return the texts of the cells that were changed."""
+        return {name: self.cleaned_data[name] for name in self.names if name in self.changed_data}
+
+
+def cell_text(row: Any, name: str) -> str:
+    """Return what a cell's input starts with: the text that could not be read, or the value."""
+    raw = (row.raw or {}).get(name)
+    value = getattr(row, name) if raw is None else raw
+    return "" if value is None else str(getattr(value, "pk", value))
+
+
+class ReasonForm(forms.Form):
+    """Why something is done."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, data: Any = None, *, required: bool = False, label: str = "") -> None:
+        super().__init__(data)
+        self.fields["reason"].required = required
+        if label:
+            self.fields["reason"].label = label
+
+
+class ExecuteForm(forms.Form):
+    """What was confirmed: the revision that was looked at, and how much is left out where that is much."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+
+    def __init__(self, data: Any, figures: dict[str, Any], revision: int) -> None:
+        super().__init__(data, initial={"revision": revision})
+        self.number = left_out(figures)["total"]
+        if must_type_number(figures):
+            self.fields["number"] = forms.CharField(
+                label=_("Type how many are left out"), max_length=20,
+                widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
+            )  # fmt: skip
+
+    def clean_number(self) -> int:
+        """Return the number that was typed. Raises ValidationError if it is another."""
+        typed = "".join(c for c in self.cleaned_data["number"] if c.isdigit())
+        if typed != str(self.number):
+            raise ValidationError(
+                _("%(typed)r is not the number of records that are left out; it is %(number)s.")
+                % {"typed": self.cleaned_data["number"], "number": whole(self.number)}
+            )
+        return self.number

@@ -1,0 +1,46 @@
+// Small helps where htmx put a part of a page in place. Everything works without this file, too.
+(function () {
+  "use strict";
+
+  // A row that became a form: the cursor goes into its first bad cell, or its first cell.
+  document.addEventListener("htmx:afterSettle", function (event) {
+    var body = event.detail.elt;
+    if (!body || !body.classList) return;
+    if (body.classList.contains("b-row-editing")) {
+      var first = body.querySelector("[aria-invalid=true], input:not([type=hidden])");
+      if (first) first.focus();
+    } else if (body.classList.contains("b-row")) {
+      var again = body.querySelector(".b-acts a, .b-acts button");
+      if (again) again.focus();
+    }
+  });
+
+  // Escape leaves a row as it was.
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    var body = event.target.closest && event.target.closest(".b-row-editing");
+    var cancel = body && body.querySelector(".b-cancel");
+    if (cancel) {
+      event.preventDefault();
+      cancel.click();
+    }
+  });
+
+  // A form is sent once, however often it is pressed.
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "1";
+    form.classList.add("b-sent");
+  });
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form[data-sent]").forEach(function (form) {
+      delete form.dataset.sent;
+      form.classList.remove("b-sent");
+    });
+  });
+})();

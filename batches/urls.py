@@ -1,0 +1,46 @@
+"""Addresses of the batch pages; a batch's own page is the admin's change page of its type."""
+
+from django.urls import path
+
+from .views import downloads, make, overview, page, remedies, rows, verbs
+from .views.base import site_page
+
+app_name = "batches"
+
+
+def _rows(verb: str) -> dict[str, str]:
+    return {"verb": verb}
+
+
+urlpatterns = [
+    path("", site_page(overview.overview), name="overview"),
+    path("<int:number>/", site_page(overview.to_batch), name="batch"),
+    path("<int:number>/map/", site_page(make.map_columns), name="map"),
+    path("<int:number>/collect/", site_page(make.collect), name="collect"),
+    path("<int:number>/options/", site_page(make.options), name="options"),
+    path("<int:number>/progress/", site_page(page.progress), name="progress"),
+    path("<int:number>/summary/", site_page(page.summary), name="summary"),
+    path("<int:number>/log/", site_page(page.history), name="log"),
+    path("<int:number>/unreadable/", site_page(page.unreadable), name="unreadable"),
+    path("<int:number>/unknown/<slug:code>/", site_page(remedies.unknown), name="unknown"),
+    path("<int:number>/file/", site_page(downloads.original), name="file"),
+    path("<int:number>/rows.csv", site_page(downloads.rows), {"kind": "csv"}, name="rows_csv"),
+    path("<int:number>/rows.xlsx", site_page(downloads.rows), {"kind": "xlsx"}, name="rows_xlsx"),
+    path("<int:number>/exclude/", site_page(rows.set_all_aside), _rows("exclude"), name="exclude_all"),
+    path("<int:number>/include/", site_page(rows.set_all_aside), _rows("include"), name="include_all"),
+    path("<int:number>/rows/<int:row_id>/", site_page(rows.row), name="row"),
+    path("<int:number>/rows/<int:row_id>/edit/", site_page(rows.edit), name="edit_row"),
+    path(
+        "<int:number>/rows/<int:row_id>/exclude/",
+        site_page(rows.set_aside),
+        _rows("exclude"),
+        name="exclude_row",
+    ),
+    path(
+        "<int:number>/rows/<int:row_id>/include/",
+        site_page(rows.set_aside),
+        _rows("include"),
+        name="include_row",
+    ),
+    *[path(f"<int:number>/{verb}/", site_page(verbs.verb_page(verb)), name=verb) for verb in verbs.DO],
+]

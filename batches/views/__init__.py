@@ -1,0 +1,1 @@
+"""Pages of batches, the same for every type."""

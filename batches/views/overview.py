@@ -1,0 +1,125 @@
+"""All types together: what waits, what runs, what was executed lately, and what can be made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet, Value
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from .. import rights
+from ..figures import scope_key
+from ..models import Run, Summary
+from ..registry import registry
+from ..states import ACTIVE, Status
+from ..words import completeness, standing
+from .base import batch_url, load, render
+from .page import progress_of
+
+SHOWN = 25
+FIELDS = (
+    "pk",
+    "status",
+    "description",
+    "created",
+    "created_by_name",
+    "executed",
+    "executed_by_name",
+    "revision",
+)
+
+
+@require_safe
+def to_batch(request: HttpRequest, number: int) -> HttpResponse:
+    """Send the address of a number to its batch's page."""
+    return HttpResponseRedirect(batch_url(load(request, number)))
+
+
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show what waits for the user, what runs, and what was executed lately."""
+    user = request.user
+    types = [handler for handler in registry.all() if rights.may_view(handler.model, user)]
+    waiting = _listed(types, _waiting, "-created", user)
+    executed = _listed(
+        types, lambda h, u: h.model._default_manager.filter(status=Status.EXECUTED), "-executed", user
+    )
+    keys = [handler.key for handler in types]
+    runs = (
+        Run.objects.filter(state__in=ACTIVE, batch__type__in=keys)
+        .select_related("batch")
+        .order_by("-pk")[:SHOWN]
+    )
+    titles = {handler.key: str(handler.title or handler.model._meta.verbose_name) for handler in types}
+    return render(
+        request,
+        "overview.html",
+        {
+            "title": _("Batches"),
+            "waiting": waiting[:SHOWN], "waiting_more": len(waiting) > SHOWN,
+            "executed": executed[:SHOWN], "executed_more": len(executed) > SHOWN,
+            "running": [
+                {"run": run, "type": titles[run.batch.type], "url": batch_url(run.batch_id), **(progress_of(run) or {})}
+                for run in runs
+            ],
+            "makes": [
+                {"title": titles[h.key], "about": h.description, "url": _url(h.model, "add"), "file": h(h.model()).reads_file}
+                for h in types
+                if rights.may(h.model, "populate", user)
+            ],
+            "lists": [{"title": str(h.model._meta.verbose_name_plural), "url": _url(h.model, "changelist")} for h in types],
+        },
+    )  # fmt: skip
+
+
+def _url(model: Any, page: str) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}")
+
+
+def _waiting(handler: Any, user: Any) -> QuerySet:
+    """Return batches of a type with which the user can go on: one's own drafts, and what is in review or ready."""
+    batches = handler.model._default_manager.open()
+    mine = batches.filter(status=Status.DRAFT, created_by=user)
+    if any(rights.may(handler.model, verb, user) for verb in ("edit", "execute")):
+        return mine | batches.exclude(status=Status.DRAFT)
+    return mine
+
+
+def _listed(types: list[Any], question: Any, order: str, user: Any) -> list[dict[str, Any]]:
+    """Return the newest batches of all types that a question finds, with one query, and their figures with another."""
+    querysets = [
+        question(handler, user).order_by().annotate(key=Value(handler.key)).values("key", *FIELDS) for handler in types
+    ]  # fmt: skip
+    if not querysets:
+        return []
+    newest = [queryset.order_by(order)[: SHOWN + 1] for queryset in querysets]
+    found = list(
+        (newest[0].union(*newest[1:]) if len(newest) > 1 else newest[0]).order_by(order)[: SHOWN + 1]
+    )
+    by_key = {handler.key: handler for handler in types}
+    kept = kept_figures([(entry["pk"], entry["revision"], by_key[entry["key"]]) for entry in found], user)
+    for entry in found:
+        model = by_key[entry["key"]].model
+        data = kept.get(entry["pk"])
+        entry["type"] = str(by_key[entry["key"]].title or model._meta.verbose_name)
+        entry["number"] = f"{entry['pk']:08d}"
+        entry["url"] = reverse(
+            f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[entry["pk"]]
+        )
+        entry["state"] = completeness(entry["status"], data)
+        entry["rows"] = data["total"] if data else None
+        entry["standing"] = standing(data) if entry["status"] in (Status.REVIEW, Status.READY) else []
+    return found
+
+
+def kept_figures(batches: list[tuple[int, int, Any]], user: Any) -> dict[int, dict[str, Any]]:
+    """Return the figures that were counted already, of (number, revision, handler class), with one query and no counting."""
+    scopes = {
+        handler: scope_key(handler(handler.model(), user=user).scope(user)) for _n, _r, handler in batches
+    }
+    wanted = {number: (revision, scopes[handler]) for number, revision, handler in batches}
+    found = Summary.objects.filter(batch_id__in=list(wanted))
+    return {s.batch_id: s.data for s in found if wanted[s.batch_id] == (s.revision, s.scope)}

@@ -1,0 +1,263 @@
+"""The batch page: where it stands, what can be done, its figures, findings and rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from .. import rights
+from ..conf import conf
+from ..figures import figures
+from ..filters import RowFilter, group_key
+from ..grid import grid_fields, sort_fields, visible_rows, with_changes
+from ..handlers import BatchHandler
+from ..models import Event, Run, Unreadable
+from ..paging import Paging, cursor
+from ..states import ACTIVE, RunState, Severity, Status
+from ..tables import RowTable
+from ..words import ICONS, completeness, whole
+from .base import batch_page, header, render
+from .make import mapping_context
+from .remedies import remedy_of
+from .tiles import tiles
+from .verbs import buttons
+
+EVENTS = 20
+UNREADABLE = 20
+
+
+@require_safe
+@batch_page
+def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
+    """Show a batch: a draft's mapping, a run's progress, or the rows under review."""
+    run = Run.objects.filter(batch_id=batch.pk).order_by("-pk").first()
+    active = run if run is not None and run.is_active else None
+    context = header(
+        batch, handler, active=active, ended=_ended_badly(run), progress=progress_of(active),
+        may_edit_options=rights.why_not(batch, "edit", request.user, run=active, looked=True) is None,
+        options=_options(batch, handler), events=_events(batch.pk),
+    )  # fmt: skip
+    if batch.status == Status.DRAFT and active is None:
+        context["buttons"] = buttons(batch, handler, request.user, active, None)
+        context["state"] = completeness(batch.status, None)
+        if handler.reads_file:
+            return render(request, "mapping.html", context | mapping_context(request, batch, handler))
+        return render(request, "draft.html", context)
+    context |= review_context(request, batch, handler, active)
+    return render(request, "batch.html", context)
+
+
+def review_context(
+    request: HttpRequest, batch: Any, handler: BatchHandler, active: Run | None
+) -> dict[str, Any]:
+    """Return what the reviewing part of the page shows."""
+    data = figures(batch, request.user)
+    found = RowFilter(request.GET, handler, visible_rows(handler, request.user), data)
+    review = active is None and batch.status == Status.REVIEW
+    context: dict[str, Any] = {
+        "data": data,
+        "state": completeness(batch.status, data),
+        "buttons": buttons(batch, handler, request.user, active, data),
+        "tiles": tiles(data, found.active, handler),
+        "groups": [_group(group, found.active, handler, review) for group in data["issues"]],
+        "filter": found,
+        "filter_query": found.query(),
+        "may_edit": review and rights.may(type(batch), "edit", request.user),
+        "review": review,
+        "downloads": [
+            (kind.upper(), reverse(f"batches:rows_{kind}", args=[batch.pk])) for kind in ("csv", "xlsx")
+        ],
+        "total_words": whole(data["total"]),
+        "unreadable": Unreadable.objects.filter(batch_id=batch.pk)[:UNREADABLE] if data["unreadable"] else [],
+        "unreadable_count": whole(data["unreadable"]),
+        "unreadable_more": data["unreadable"] > UNREADABLE,
+    }
+    if batch.status != Status.POPULATING:
+        context |= _grid(request, handler, found)
+    return context
+
+
+def _grid(request: HttpRequest, handler: BatchHandler, found: RowFilter) -> dict[str, Any]:
+    """Return the page of rows that the query string asks for."""
+    sort = request.GET.get("sort", "")
+    if sort.removeprefix("-") not in ("sequence", *sort_fields(handler)):
+        sort = ""
+    valid = found.is_valid()
+    rows = with_changes(
+        found.qs if valid else visible_rows(handler, request.user).none(), grid_fields(handler)
+    )
+    paging = Paging(rows, handler.rows(), sort, conf("PAGE_ROWS"))
+    page = paging.page(
+        after=cursor(request.GET.get("after")), before=cursor(request.GET.get("before")), start=cursor(request.GET.get("from"))
+    )  # fmt: skip
+    return {
+        "table": RowTable.for_handler(handler, page.rows, request.GET),
+        "page": page,
+        "row_errors": [] if valid else [error for errors in found.form.errors.values() for error in errors],
+        "sort": sort,
+        "links": _links(request, page),
+        "count_words": found.count_words() if valid else "0",
+        "here": _here(request),
+    }
+
+
+def _links(request: HttpRequest, page: Any) -> dict[str, str]:
+    """Return the query strings of the pages around this one."""
+    base = request.GET.copy()
+    for name in ("after", "before", "from"):
+        base.pop(name, None)
+    links = {"first": "?" + base.urlencode()}
+    if page.has_previous and page.first is not None:
+        links["previous"] = "?" + _with(base, "before", page.first)
+    if page.has_next:
+        links["next"] = "?" + _with(base, "after", page.last)
+    last = base.copy()
+    last["before"] = str(2**31 - 1)
+    if not request.GET.get("sort"):
+        links["last"] = "?" + last.urlencode()
+    return links
+
+
+def _with(base: Any, name: str, value: int) -> str:
+    made = base.copy()
+    made[name] = str(value)
+    return made.urlencode()
+
+
+def _here(request: HttpRequest) -> str:
+    """Return the query string of this view of the rows, for forms that come back to it."""
+    kept = request.GET.copy()
+    for name in list(kept):
+        if name not in (*RowFilter.base_filters, "sort", "after", "before", "from"):
+            kept.pop(name)
+    return kept.urlencode()
+
+
+def _group(
+    group: dict[str, Any], active: dict[str, str], handler: BatchHandler, review: bool
+) -> dict[str, Any]:
+    """Return a group of findings as it is shown."""
+    severity = group["severity"]
+    key = group_key(group)
+    return {
+        **group,
+        "key": key,
+        "chosen": active.get("finding") == key,
+        "icon": ICONS["notice"] if severity == Severity.NOTICE else ICONS.get(severity, ""),
+        "word": str(Severity(severity).label),
+        "n_words": whole(group["n"]),
+        "remedy": remedy_of(handler, group["code"]) if review else None,
+    }
+
+
+def _ended_badly(run: Run | None) -> Run | None:
+    """Return the last run if it was stopped or failed, so that its sentence is shown."""
+    return run if run is not None and run.state in (RunState.FAILED, RunState.STOPPED) else None
+
+
+def _options(batch: Any, handler: BatchHandler) -> list[tuple[str, Any]]:
+    """Return the type's options with their values."""
+    found = []
+    for name in handler.options:
+        field = batch._meta.get_field(name)
+        display = getattr(batch, f"get_{name}_display", None)
+        found.append((str(field.verbose_name), display() if display else getattr(batch, name)))
+    return found
+
+
+def _events(number: int, before: int | None = None, limit: int = EVENTS) -> list[Event]:
+    entries = Event.objects.filter(batch=number).order_by("-pk")
+    return list((entries if before is None else entries.filter(pk__lt=before))[:limit])
+
+
+# ---- progress
+
+
+def progress_of(run: Run | None) -> dict[str, Any] | None:
+    """Return how far a run is: done, total, rows a second, time left."""
+    if run is None:
+        return None
+    seconds = (timezone.now() - run.started).total_seconds() if run.started else 0
+    rate = run.done / seconds if seconds > 1 and run.done else 0
+    left = (run.total - run.done) / rate if rate and run.total and run.total > run.done else None
+    return {
+        "run": run,
+        "label": run.get_kind_display(),
+        "state": run.get_state_display(),
+        "done": whole(run.done),
+        "total": whole(run.total) if run.total else "",
+        "value": run.done,
+        "max": run.total or 0,
+        "rate": whole(round(rate)) if rate >= 1 else "",
+        "left": _duration(left) if left is not None else "",
+        "waiting": run.state == RunState.QUEUED,
+        "stopping": run.state == RunState.STOPPING,
+    }
+
+
+def _duration(seconds: float) -> str:
+    """Return a time left in words; nobody needs it to the second."""
+    if seconds < 60:
+        return _("less than a minute")
+    minutes = round(seconds / 60)
+    return (
+        _("about %(n)d min") % {"n": minutes}
+        if minutes < 90
+        else _("about %(n)d h") % {"n": round(minutes / 60)}
+    )
+
+
+@require_safe
+@batch_page
+def progress(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
+    """Show how far the run is; once it has ended, reload the page."""
+    run = Run.objects.filter(batch_id=batch.pk, state__in=ACTIVE).order_by("-pk").first()
+    if run is None:
+        return HttpResponseClientRefresh()
+    return render(request, "parts/progress.html", {"progress": progress_of(run), "batch": batch})
+
+
+@require_safe
+@batch_page
+def summary(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
+    """Show tiles and findings again after a row was corrected in place."""
+    run = rights.active_run(batch)
+    context = header(batch, handler) | review_context(request, batch, handler, run)
+    return render(request, "parts/summary.html", context)
+
+
+@require_safe
+@batch_page
+def history(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
+    """Show the whole log of a batch."""
+    before = cursor(request.GET.get("before"))
+    events = _events(batch.pk, before, 101)
+    more = events[99].pk if len(events) > 100 else None
+    context = header(
+        batch, handler, events=events[:100], older=more, newest=before is None, subtitle=_("Log")
+    )
+    return render(request, "history_of_batch.html", context)
+
+
+@require_safe
+@batch_page
+def unreadable(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
+    """Show the records that could not become rows."""
+    after = cursor(request.GET.get("after")) or 0
+    records = list(
+        Unreadable.objects.filter(batch_id=batch.pk, source_row__gt=after).order_by(F("source_row"))[
+            : conf("PAGE_ROWS") + 1
+        ]
+    )
+    more = records[conf("PAGE_ROWS") - 1].source_row if len(records) > conf("PAGE_ROWS") else None
+    context = header(
+        batch, handler, records=records[: conf("PAGE_ROWS")], after=more, subtitle=_("Unreadable records")
+    )
+    return render(request, "unreadable.html", context)

@@ -1,0 +1,64 @@
+"""Tiles: how many rows do what and stand how, each a link that filters the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.utils.translation import gettext as _
+
+from ..handlers import BatchHandler
+from ..states import RowAction, RowStatus, Status
+from ..words import ICONS, action_word, whole
+
+BEFORE_TILES = (RowStatus.OK, RowStatus.WARNING, RowStatus.ERROR)
+AFTER_TILES = (RowStatus.APPLIED, RowStatus.CONFLICT, RowStatus.FAILED)
+
+
+def tiles(data: dict[str, Any], active: dict[str, str], handler: BatchHandler) -> list[dict[str, Any]]:
+    """Return the tiles in two groups: what the rows do, and how they stand."""
+    executed = handler.batch.status in (Status.EXECUTED, Status.REVERTED)
+    return [
+        {"label": _("What the rows do"), "tiles": _actions(data, active)},
+        {"label": _("How they stand"), "tiles": _statuses(data, active, executed)},
+    ]
+
+
+def _tile(
+    word: Any, icon: str, n: int, query: dict[str, str], active: dict[str, str], css: str
+) -> dict[str, Any]:
+    return {
+        "word": word, "icon": ICONS.get(icon, ""), "n": whole(n), "query": urlencode(query),
+        "chosen": bool(query) and active == query, "css": css,
+    }  # fmt: skip
+
+
+def _actions(data: dict[str, Any], active: dict[str, str]) -> list[dict[str, Any]]:
+    found = [_tile(_("All rows"), "", data["total"], {}, active, "")]
+    for action in ("create", "update", "delete", "unchanged", "none"):
+        n = data["actions"].get(action, 0)
+        if n:
+            query = {"action": action, "excluded": "no"}
+            found.append(_tile(action_word(action), action, n, query, active, f"b-does-{action}"))
+    return found
+
+
+def _statuses(data: dict[str, Any], active: dict[str, str], executed: bool) -> list[dict[str, Any]]:
+    included = data.get("included", data["counts"])
+    always = AFTER_TILES[:1] if executed else BEFORE_TILES
+    found = []
+    for status in RowStatus:
+        n = included.get(status.value, 0)
+        if status == RowStatus.UNCHANGED and n == data["actions"].get(RowAction.UNCHANGED, 0):
+            continue  # the other group has it
+        if n or status in always:
+            query = {"status": status.value, "excluded": "no"}
+            found.append(_tile(status.label, status.value, n, query, active, f"b-is-{status.value}"))
+    if data["excluded"]:
+        found.append(
+            _tile(_("Excluded"), "excluded", data["excluded"], {"excluded": "yes"}, active, "b-is-excluded")
+        )
+    if data.get("unreadable"):
+        tile = _tile(_("Unreadable"), "unreadable", data["unreadable"], {}, active, "b-is-unreadable")
+        found.append(tile | {"anchor": "#unreadable"})
+    return found
