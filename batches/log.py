@@ -9,6 +9,7 @@ from typing import Any
 
 from .models import BatchBase, Event
 from .registry import registry
+from .states import VERB
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ def log(
     comment: str = "",
     data: dict[str, Any] | None = None,
 ) -> Event:
-    """Add an entry about a batch."""
+    """Add an entry about a batch. Raises KeyError for a verb that is not in the table of verbs."""
     return Event.objects.create(
         batch=batch.pk,
         type=registry.for_model(type(batch)).key,
-        verb=verb,
+        verb=VERB[verb].name,
         run=run,
         user_key="" if user is None else str(user.pk),
         user_name=user_name(user)[:150],

@@ -112,6 +112,14 @@ S = Status
 # In the order in which a batch lives; `built = False` marks a place that a later issue fills: it is shown nowhere.
 VERBS: tuple[Verb, ...] = (
     Verb(
+        "make",
+        gettext_lazy("Make"),
+        (),
+        S.DRAFT,
+        "add",
+        meaning=gettext_lazy("Make a batch from a file, a query or the type's own data set."),
+    ),
+    Verb(
         "prepare",
         gettext_lazy("Prepare"),
         (S.DRAFT,),
@@ -299,6 +307,8 @@ def refusal(verb: Verb, status: str, running: str | None = None) -> str | None:
         return _("“%(run)s” is under way; wait until it is done or stop it.") % {"run": running}
     if status in verb.sources:
         return None
+    if not verb.sources:
+        return _("“%(verb)s” begins a batch; this one is there already.") % label
     if status == Status.EXECUTED and verb.name == "execute":
         return _("This batch was executed already.")
     wanted = _(" or ").join(f"“{Status(s).label}”" for s in verb.sources)
