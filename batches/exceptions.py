@@ -33,6 +33,10 @@ class LeaseLost(BatchError):
     """Another worker has taken this run over; nothing of this attempt was written."""
 
 
+class Interrupted(BatchError):
+    """The connection to the database was lost; nothing was written. A worker carries on with this run by itself."""
+
+
 class Stopped(BatchError):
     """The run was stopped by a person; nothing was written."""
 

@@ -209,7 +209,7 @@ class FileRows:
         staging = Staging(self.handler)
         reading = Reading.from_json(self.batch.reading)
         plan = self._plan(reading)
-        with self.batch.file.open("rb") as file:
+        with self._opened() as file:
             reader = Reader(file, reading, self.batch.original_name, self._keep_bad)
             names = [
                 "sequence",
@@ -229,6 +229,15 @@ class FileRows:
         self.batch.records = rows + len(self.bad) + reader.blank
         self.batch.blank_records = reader.blank
         return rows
+
+    def _opened(self) -> Any:
+        try:
+            return self.batch.file.open("rb")
+        except OSError as error:
+            raise FileRefused(
+                _("The file %(name)r is no longer in storage; upload it again.")
+                % {"name": self.batch.original_name}
+            ) from error
 
     def _plan(self, reading: Reading) -> list[tuple[str, int, Callable[[str], Any], bool]]:
         """Return (field, index, converter, is text) for each mapped column. Raises FileRefused for a mapping that does not fit."""

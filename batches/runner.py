@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from . import journal, rights, sql
 from .conf import conf
-from .exceptions import BatchError, LeaseLost, RunFailed, Stopped
+from .exceptions import BatchError, Interrupted, LeaseLost, RunFailed, Stopped
 from .handlers import BatchHandler
 from .lease import Keeper, NoKeeper, claim, owner_name
 from .log import Door, log, user_name
@@ -51,7 +51,7 @@ class Runner:
     def go(self) -> Run:
         """Work until the run is done, stopped or failed; return it. Raises LeaseLost if another worker took it over.
 
-        Raises the error that made it fail, after it is recorded.
+        Raises the error that made it fail, after it is recorded; Interrupted if the database went away.
         """
         try:
             with self.keeper:
@@ -65,6 +65,11 @@ class Runner:
             self._undone(RunState.STOPPED, _("Stopped at the keyboard; nothing was written."))
             raise
         except Exception as error:
+            if sql.connection_lost(error) and not self.inline:
+                # Nobody can record anything now; the lease runs out and another attempt begins.
+                logger.warning("run %s: connection lost", self.run.pk)
+                connections[self.using].close()
+                raise Interrupted from error
             self._undone(RunState.FAILED, self._sentence(error))
             if isinstance(error, BatchError):
                 raise
@@ -350,7 +355,7 @@ def resume(run_id: int) -> Run | None:
         return None
     try:
         return Runner(run).go()
-    except LeaseLost:
+    except (LeaseLost, Interrupted):
         return None
     except BatchError as error:
         logger.info("run %s: %s", run_id, error)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections, models
+from django.db import InterfaceError, OperationalError, connections, models
 from django.db.models.query import QuerySet
 
 # COPY's text format: what must be escaped, and null.
@@ -150,6 +150,14 @@ def sqlstate(error: BaseException) -> str:
     """Return PostgreSQL's five-character code of a database error, or ''."""
     cause = error.__cause__ or error
     return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None) or ""
+
+
+def connection_lost(error: BaseException) -> bool:
+    """Tell whether a database error means that the server or the connection went away, not that a statement was wrong."""
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    state = sqlstate(error)
+    return not state or state.startswith("08") or state in {"57P01", "57P02", "57P03", "25P03"}
 
 
 def diagnosis(error: BaseException) -> dict[str, str]:

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, connections
 
 from batches import actions
-from batches.exceptions import LeaseLost, Refused, RunFailed
+from batches.exceptions import Interrupted, LeaseLost, Refused, RunFailed
 from batches.figures import figures
 from batches.handlers import BatchHandler
 from batches.lease import claim, waiting
@@ -225,6 +225,36 @@ def test_failing_row_undoes_everything_and_says_why(boss):
     assert prices() == [1, 2, 0, 4, 5]
     assert batch.status == "review"
     assert Run.objects.filter(batch_id=batch.pk).latest("pk").state == "failed"
+
+
+def test_run_whose_connection_is_cut_is_carried_on(boss, quick, monkeypatch):
+    """As at a restart of the database: the attempt ends without a word, the next one does everything once."""
+    batch = doubled(boss)
+    run = actions.start(batch, "execute", boss, own=True)
+    whole = BatchHandler.piece_rows
+    cut = []
+
+    def cutting(handler, piece, effective=True):
+        if piece.first == 3 and not cut:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                cut.append(cursor.fetchone()[0])
+            _in_thread(lambda: _terminate(cut[0]))
+        return whole(handler, piece, effective)
+
+    monkeypatch.setattr(BatchHandler, "piece_rows", cutting)
+    with pytest.raises(Interrupted):
+        actions.work(batch, run)
+    assert prices() == [1, 2, 3, 4, 5]
+    _carry_on(batch.pk)
+    assert prices() == [2, 4, 6, 8, 10]
+    run.refresh_from_db()
+    assert (run.state, run.attempt) == ("succeeded", 2)
+
+
+def _terminate(pid):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
 def test_right_that_was_taken_away_stops_the_run(boss):
