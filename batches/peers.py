@@ -45,9 +45,11 @@ class PeerCheck:
             [{"code": rule.code, "field": rule.fields[0], "severity": str(rule.severity), "keep": True}]
         )
         pk = sql.pk_column(self.model)
-        near, near_params = "", []  # type: tuple[str, list[Any]]
+        near = ""
+        near_params: list[Any] = []
         if ids is not None:
-            near = f" AND ((q.issues @> %s::jsonb) OR ({', '.join('q.' + c for c in columns)}) IN (SELECT {names} FROM {self.table} WHERE {pk} = ANY(%s)))"
+            mine = ", ".join(f"q.{c}" for c in columns)
+            near = f" AND (q.issues @> %s::jsonb OR ({mine}) IN (SELECT {names} FROM {self.table} WHERE {pk} = ANY(%s)))"
             near_params = [noted, ids]
         same = " AND ".join(f"d.{c} = q.{c}" for c in columns)
         has = "COALESCE(q.issues @> %s::jsonb, false)"
