@@ -144,7 +144,7 @@ def built_in(target: Target, targets: dict[str, Target]) -> list[Finding]:
             continue
         found.extend(_field_rules(model_field, row_field, target))
         found.extend(_required(model_field, row_field, target, targets))
-    found.extend(_taken(target, written))
+    found.extend(_taken(target, written, targets))
     found.extend(_constraints(target, written))
     return found
 
@@ -232,12 +232,15 @@ def _required(
     return [_finding("required", when, row_field, model_field.verbose_name)]
 
 
-def _taken(target: Target, written: dict[str, str]) -> list[Finding]:
+def _taken(target: Target, written: dict[str, str], targets: dict[str, Target]) -> list[Finding]:
     """Return findings for unique fields whose new value another target has."""
     found = []
     options: Any = target.model._meta
     for name, condition in unique_fields(target.model):
         if name not in written or (target.shared and name in target.key):
+            continue
+        update = next((u for u in target.updates if u.name == name), None)
+        if update is None and condition is not None and _outside(condition, options, written):
             continue
         row_field = written[name]
         others = target.model._base_manager.filter(**{name: OuterRef(row_field)})
@@ -248,12 +251,11 @@ def _taken(target: Target, written: dict[str, str]) -> list[Finding]:
         elsewhere |= Q(Exists(others.exclude(pk=OuterRef(f"{target.to}_id")))) & Q(
             **{f"{target.to}__isnull": False}
         )
-        update = next((u for u in target.updates if u.name == name), None)
         differs = Q(**{f"{row_field}__isnull": False})
         if update is not None:
             differs &= Q(**{f"{update.old}__isnull": True}) | ~Q(**{row_field: F(update.old)})
         elif target.creates:
-            differs &= Q(**{f"{target.to}__isnull": True})
+            differs &= target.will_create(targets) & _within(condition, written)
         found.append(
             _finding(
                 "taken",
@@ -264,6 +266,24 @@ def _taken(target: Target, written: dict[str, str]) -> list[Finding]:
             )
         )
     return found
+
+
+def _equalities(condition: Q | None) -> dict[str, Any]:
+    """Return field -> value that a condition demands, as far as it says so plainly."""
+    if condition is None or condition.negated or condition.connector != Q.AND:
+        return {}
+    return {c[0]: c[1] for c in condition.children if isinstance(c, tuple) and "__" not in c[0]}
+
+
+def _outside(condition: Q, options: Any, written: dict[str, str]) -> bool:
+    """Tell whether a created target stays outside a constraint's condition by its defaults."""
+    demanded = {options.get_field(n): v for n, v in _equalities(condition).items() if n not in written}
+    return any(f.has_default() and not callable(f.default) and f.default != v for f, v in demanded.items())
+
+
+def _within(condition: Q | None, written: dict[str, str]) -> Q:
+    """Return the condition that what a row writes comes under a constraint's condition."""
+    return Q(**{written[n]: v for n, v in _equalities(condition).items() if n in written})
 
 
 def unique_fields(model: type[models.Model]) -> list[tuple[str, Q | None]]:
