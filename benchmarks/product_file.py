@@ -1,0 +1,137 @@
+"""The steps of a product file, each beside the best SQL that we can write by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+from django.db import connection, transaction
+
+from batches import actions
+from batches.models import BatchBase
+
+from .data import COPY, COST, PRODUCT, ROW, draft, in_review, user, write_file
+from .database import run, run_file, settle, without_history
+from .measure import Step, in_turn, result
+
+
+def rounds_of(rows: int) -> int:
+    """Return how often each contender runs."""
+    return 5 if rows <= 200_000 else 2
+
+
+def populate(rows: int) -> Iterator[dict[str, Any]]:
+    """File -> read, looked up, checked; against the client's COPY of the same file."""
+    path = write_file("price_book", version=1, rows=rows)
+    drafts: list[BatchBase] = []
+
+    def new_draft() -> None:
+        run(f"TRUNCATE {ROW}")
+        settle(ROW)
+        drafts.append(draft(path))
+
+    def copy() -> None:
+        with transaction.atomic(), connection.cursor() as cursor, path.open("rb") as file:
+            cursor.copy_expert(f"COPY {COPY} FROM STDIN (FORMAT csv, HEADER)", file)
+
+    steps = {
+        "baseline": Step(copy, before=lambda: run(f"TRUNCATE {COPY}")),
+        "ours": Step(lambda: actions.populate(drafts[-1], user()), before=new_draft),
+    }
+    in_turn(steps, rounds_of(rows))
+    yield result("product_file.populate", rows, steps, target=9.0)
+
+
+def refresh(rows: int) -> Iterator[dict[str, Any]]:
+    """Look up and check again while production moved under a tenth; against the guarded UPDATE."""
+    batch = in_review(write_file("price_book", version=1, rows=rows))
+    versions = count(1)
+    touched = {}
+
+    def stale() -> None:
+        with without_history(PRODUCT):
+            run_file("make_stale", version=next(versions))
+        settle(PRODUCT, ROW)
+
+    def by_hand() -> None:
+        touched["baseline"] = run_file("baseline_refresh", batch=batch.pk)
+
+    stale()
+    actions.refresh(batch, user())
+    steps = {
+        "baseline": Step(by_hand, before=stale),
+        "ours": Step(lambda: actions.refresh(batch, user()), before=stale),
+    }
+    in_turn(steps, rounds_of(rows))
+    assert touched["baseline"] == run(f"SELECT FROM {PRODUCT} WHERE mod(id, 10) = 3"), (
+        "the baseline must do the same work"
+    )
+    assert run_file("baseline_refresh", batch=batch.pk) == 0, "the baseline must agree with what ours wrote"
+    yield result("product_file.refresh", rows, steps, target=1.5)
+
+
+def execute_updates(rows: int) -> Iterator[dict[str, Any]]:
+    """Price and description of every product; against the bare UPDATE and the same promises by hand."""
+    versions = count(1)
+    batches: list[BatchBase] = []
+
+    def reviewed() -> None:
+        run(f"TRUNCATE {ROW}")
+        batches.append(in_review(write_file("price_change", version=next(versions))))
+        settle(PRODUCT, "products_productevent")
+
+    def bare() -> None:
+        with without_history(PRODUCT):
+            run_file("baseline_updates", batch=batches[-1].pk)
+
+    reviewed()
+    bare()  # so that each contender finds the free space that an update of all products leaves
+    steps = {
+        "baseline": Step(bare, before=reviewed),
+        "floor": Step(lambda: run_file("floor_updates", batch=batches[-1].pk), before=reviewed),
+        "ours": Step(lambda: actions.execute(batches[-1], user()), before=reviewed),
+    }
+    in_turn(steps, rounds_of(rows))
+    assert _applied(batches[-1]) == rows, "every row must be written"
+    yield result("product_file.execute_updates", rows, steps, target=4.0, floor=1.3)
+
+
+def execute_creates(rows: int) -> Iterator[dict[str, Any]]:
+    """New products; against the bare INSERT … SELECT and the same promises by hand."""
+    path = write_file("new_products", rows=rows)
+    batches: list[BatchBase] = []
+
+    def reviewed() -> None:
+        with without_history(PRODUCT):
+            run(f"DELETE FROM {PRODUCT} WHERE number LIKE '7%%' AND length(number) = 9")
+        run(f"TRUNCATE {ROW}")
+        batches.append(in_review(path))
+        settle(PRODUCT, COST, "products_productevent")
+
+    def bare() -> None:
+        with without_history(PRODUCT):
+            run_file("baseline_creates", batch=batches[-1].pk)
+
+    reviewed()
+    bare()
+    steps = {
+        "baseline": Step(bare, before=reviewed),
+        "floor": Step(lambda: run_file("floor_creates", batch=batches[-1].pk), before=reviewed),
+        "ours": Step(lambda: actions.execute(batches[-1], user()), before=reviewed),
+    }
+    in_turn(steps, rounds_of(rows))
+    assert _applied(batches[-1]) == rows, "every row must be written"
+    yield result("product_file.execute_creates", rows, steps, target=6.0, floor=1.3)
+
+
+def _applied(batch: BatchBase) -> int:
+    return run(f"SELECT FROM {ROW} WHERE batch_id = %s AND status = 'applied'", [batch.pk])
+
+
+CASES = {
+    "product_file.populate": populate,
+    "product_file.refresh": refresh,
+    "product_file.execute_updates": execute_updates,
+    "product_file.execute_creates": execute_creates,
+}
