@@ -147,11 +147,13 @@ def _decimal(column: Column, decimal_mark: str | None, places: int | None) -> Co
             text = text.strip()
             if not text:
                 return None
-            text = _number(text, decimal_mark, whole_only)
-            text = _fitted(text, places, whole_digits, whole_only)
-        if (compare or text[0] == "-") and minimum is not None and Decimal(text) < minimum:
+            number = _number(text, decimal_mark, whole_only)
+            number = _fitted(number, text, places, whole_digits, whole_only)
+        else:
+            number = text
+        if (compare or number[0] == "-") and minimum is not None and Decimal(number) < minimum:
             raise _error("too_small", text, limit=str(minimum))
-        return text
+        return number
 
     return convert
 
@@ -196,9 +198,9 @@ def _not_a_number(text: str, whole_only: bool) -> CellError:
     return _error("not_an_integer" if whole_only else "not_a_number", text)
 
 
-def _fitted(text: str, places: int | None, whole_digits: int | None, whole_only: bool) -> str:
+def _fitted(number: str, text: str, places: int | None, whole_digits: int | None, whole_only: bool) -> str:
     """Return a plain number within its column's digits; only zeros may be cut."""
-    whole, _, decimals = text.partition(".")
+    whole, _, decimals = number.partition(".")
     if places is not None and len(decimals) > places:
         if decimals[places:].strip("0"):
             if whole_only:
