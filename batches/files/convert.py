@@ -59,15 +59,15 @@ def copy_converter(
 def converter(column: Column, decimal_mark: str | None = None, date_order: str | None = None) -> Convert:
     """Return text -> value (str, Decimal, int, date, bool), None for an empty cell; it raises CellError."""
     normal = copy_converter(column, decimal_mark, date_order)
-    make: Convert | None = {
+    makers: dict[str, Convert] = {
         "decimal": Decimal,
         "integer": int,
         "date": date.fromisoformat,
         "boolean": "t".__eq__,
-    }.get(column.kind)
-    if make is None:
+    }
+    if column.kind not in makers:
         return normal
-    value = make
+    value = makers[column.kind]
 
     def convert(text: str) -> Any:
         found = normal(text)

@@ -204,15 +204,11 @@ class Delimited:
     def _record(self, number: int, text: str, careful: bool) -> list[str] | None:
         """Return the cells of one record, or None when it was blank or unreadable (which is then told)."""
         self.seen += 1
-        if careful:
-            if "\0" in text:
-                return self._bad_at(number, text, "nul", text.index("\0"))
-            if found := SURROGATE.search(text):
-                return self._bad_at(number, text, "undecodable", found.start(), encoding=self.shown_encoding)
-            if "\r" in text and '"' not in text:
-                return self._bad_at(number, text, "lone_return", text.index("\r"))
+        if careful and self._is_doubtful(number, text):
+            return None
         if '"' in text and not self.grammar.whole.fullmatch(text):
-            return self._bad_quote(number, text)
+            self._bad_quote(number, text)
+            return None
         try:
             cells = self._parse(text)
         except csv.Error:
@@ -224,7 +220,20 @@ class Delimited:
             return None
         if self.width is None or len(cells) == self.width:
             return cells
-        return self._bad_width(number, text, cells)
+        self._bad_width(number, text, cells)
+        return None
+
+    def _is_doubtful(self, number: int, text: str) -> bool:
+        """Tell of a record with NUL, undecodable bytes or a lone return outside quotes."""
+        if "\0" in text:
+            self._bad_at(number, text, "nul", text.index("\0"))
+        elif found := SURROGATE.search(text):
+            self._bad_at(number, text, "undecodable", found.start(), encoding=self.shown_encoding)
+        elif "\r" in text and '"' not in text:
+            self._bad_at(number, text, "lone_return", text.index("\r"))
+        else:
+            return False
+        return True
 
     def _bad_quote(self, number: int, text: str) -> None:
         found = self.grammar.good_cells.match(text)

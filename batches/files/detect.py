@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from charset_normalizer import from_bytes
 
-from .delimited import WIDE, Delimited
-from .messages import refusal
+from .delimited import WIDE, Delimited, Record
+from .messages import BadRecord, refusal
 from .sources import BLOCK
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -185,12 +185,14 @@ class _Enough(Exception):
     """The sample is complete."""
 
 
-def sample(file: BinaryIO, encoding: str, delimiter: str, name: str, start: int = 1, n: int = SAMPLE_RECORDS):
+def sample(
+    file: BinaryIO, encoding: str, delimiter: str, name: str, start: int = 1, n: int = SAMPLE_RECORDS
+) -> tuple[list[Record], list[BadRecord]]:
     """Return up to `n` first records (line, cells) of any width, and the unreadable ones among them."""
-    records: list[tuple[int, list[str]]] = []
-    bad: list = []
+    records: list[Record] = []
+    bad: list[BadRecord] = []
 
-    def keep_bad(record) -> None:
+    def keep_bad(record: BadRecord) -> None:
         bad.append(record)
         if len(bad) + len(records) >= n:
             raise _Enough

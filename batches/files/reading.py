@@ -203,10 +203,9 @@ class Reader:
         self.source = source
         self.reading = reading
         self.name = name
-        self.unreadable: Any = unreadable if unreadable is not None else []
-        self._tell: Callable[[BadRecord], Any] = (
-            unreadable if unreadable is not None else self.unreadable.append
-        )
+        kept: list[BadRecord] = []
+        self.unreadable: Any = kept if unreadable is None else unreadable
+        self._tell: Callable[[BadRecord], Any] = kept.append if unreadable is None else unreadable
         self.total = 0
         self.bad = 0
         self.blank = 0

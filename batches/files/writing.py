@@ -75,7 +75,7 @@ def _sheet_cell(sheet: WriteOnlyWorksheet, styles: tuple[Any, Any], value: Any, 
         value = format(value, "f") if isinstance(value, Decimal) else str(value)
     if value is None or not isinstance(value, str):
         return value
-    cell = WriteOnlyCell(sheet)
+    cell: Any = WriteOnlyCell(sheet)
     cell.value = _sheet_text(value, row)
     cell.data_type = "s"  # openpyxl takes a text that begins with "=" for a formula
     cell._style = styles[
@@ -86,7 +86,8 @@ def _sheet_cell(sheet: WriteOnlyWorksheet, styles: tuple[Any, Any], value: Any, 
 
 def _text_styles(sheet: WriteOnlyWorksheet) -> tuple[Any, Any]:
     """Return the styles of a text, and of one that has to stay text when a person edits its cell."""
-    plain, guarded = WriteOnlyCell(sheet), WriteOnlyCell(sheet)
+    plain: Any = WriteOnlyCell(sheet)
+    guarded: Any = WriteOnlyCell(sheet)
     plain.number_format = guarded.number_format = "@"
     guarded.quotePrefix = True
     return plain._style, guarded._style
