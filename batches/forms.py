@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -77,7 +78,7 @@ class RowForm(forms.Form):
         super().__init__(data, initial={**start, "version": row.version}, prefix=f"row{row.pk}")
         for name in self.names:
             self.fields[name] = forms.CharField(
-                label=handler.label(name), required=False, max_length=10_000, strip=False,
+                label=capfirst(handler.label(name)), required=False, max_length=10_000, strip=False,
                 widget=forms.TextInput(attrs={"autocomplete": "off", "size": 14}),
             )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import BooleanField, Case, F, Q, Value, When
+from django.utils.text import capfirst
 
 from .handlers import BatchHandler
 
@@ -54,7 +55,14 @@ def _grid_field(handler: BatchHandler, name: str, editable: bool) -> GridField:
         for update in target.updates:
             if update.new == name:
                 return GridField(
-                    name, handler.label(name), number, update.old, "", update.changed(), editable, link
+                    name,
+                    capfirst(handler.label(name)),
+                    number,
+                    update.old,
+                    "",
+                    update.changed(),
+                    editable,
+                    link,
                 )
             shown = _named_by(handler, update.new, name)
             if shown:
@@ -63,12 +71,14 @@ def _grid_field(handler: BatchHandler, name: str, editable: bool) -> GridField:
                 if other is not None and other.creates:
                     changed = changed | other.will_create(handler.targets)
                 return GridField(
-                    name, handler.label(name), number, update.old, shown, changed, editable, link
+                    name, capfirst(handler.label(name)), number, update.old, shown, changed, editable, link
                 )
     old = f"old_{name}"
     if model_field(handler, old) is not None:
-        return GridField(name, handler.label(name), number, old, "", ~Q(**{name: F(old)}), editable, link)
-    return GridField(name, handler.label(name), number, editable=editable, link=link)
+        return GridField(
+            name, capfirst(handler.label(name)), number, old, "", ~Q(**{name: F(old)}), editable, link
+        )
+    return GridField(name, capfirst(handler.label(name)), number, editable=editable, link=link)
 
 
 def _named_by(handler: BatchHandler, link: str, name: str) -> str:

@@ -19,7 +19,8 @@ from .states import BEFORE, RowAction, RowStatus, Severity
 from .words import ICONS
 
 NUMBER = {"td": {"class": "b-num"}, "th": {"class": "b-num"}}
-EMPTY = mark_safe('<span class="b-empty">–</span>')  # noqa: S308 - a constant
+LONG = 26
+EMPTY = mark_safe('<span class="b-empty">–</span>')
 
 
 def shown(value: Any) -> str:
@@ -47,13 +48,20 @@ def cell(field: GridField, row: Any) -> SafeString:
     old = _before(field, row)
     if field.old and row.action == RowAction.UPDATE and getattr(row, field.flag, False):
         return format_html(
-            '<span class="b-pair"><del>{}</del> <span class="b-arrow" aria-hidden="true">→</span>'
+            '<span class="b-pair{}"><del>{}</del> <span class="b-arrow" aria-hidden="true">→</span>'
             '<span class="visually-hidden">{}</span> <ins>{}</ins></span>',
-            old or EMPTY, _("becomes"), new or EMPTY,
+            " b-long" if len(old) + len(new) > LONG else "", old or EMPTY, _("becomes"), new or EMPTY,
         )  # fmt: skip
     if not new and old and row.action in (RowAction.UPDATE, RowAction.UNCHANGED):
-        return format_html('<span class="b-stays" title="{}">{}</span>', _("stays as it is"), old)
-    return format_html("{}", new) if new else EMPTY
+        return format_html('<span class="b-stays" title="{}">{}</span>', _("stays as it is"), wrapped(old))
+    return wrapped(new) if new else EMPTY
+
+
+def wrapped(text: str) -> SafeString:
+    """Return a text that stays on one line if it is short."""
+    return (
+        format_html('<span class="b-long">{}</span>', text) if len(text) > LONG else format_html("{}", text)
+    )
 
 
 def _before(field: GridField, row: Any) -> str:

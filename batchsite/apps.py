@@ -1,6 +1,7 @@
-"""Configuration of the app `batchsite`."""
+"""Configuration of the app `batchsite`, and of its admin."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class BatchsiteConfig(AppConfig):
@@ -8,3 +9,7 @@ class BatchsiteConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  # registers itself; needs the settings
+
+
+class SiteAdminConfig(AdminConfig):
+    default_site = "batchsite.site.BatchAdminSite"

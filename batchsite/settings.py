@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "django_tables2",
     "django_htmx",
     "csp",
-    "django.contrib.admin",
+    "batchsite.apps.SiteAdminConfig",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -34,6 +35,7 @@ class BatchAdmin(admin.ModelAdmin):
     search_help_text = gettext_lazy("Number, description or file name.")
     ordering = ("-ref",)
     list_per_page = 50
+    change_list_template = "batches/change_list.html"
     show_full_result_count = False
     # Batches are deleted by their verb, one at a time, with its checks and its log.
     actions = None
@@ -44,6 +46,11 @@ class BatchAdmin(admin.ModelAdmin):
         return registry.for_model(self.model)
 
     # ---- the list
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = capfirst(str(self.opts.verbose_name_plural))
+        mine = {"title": title, "is_nav_sidebar_enabled": False}
+        return super().changelist_view(request, mine | (extra_context or {}))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BatchList]:
         return BatchList
@@ -144,7 +151,7 @@ class BatchAdmin(admin.ModelAdmin):
         object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    ) -> Any:
         return page.show(request, self._number(object_id))
 
     def delete_view(

@@ -21,7 +21,7 @@ from ..handlers import BatchHandler
 from ..models import Event, Run, Unreadable
 from ..paging import Paging, cursor
 from ..states import ACTIVE, RunState, Severity, Status
-from ..tables import RowTable
+from ..tables import RowTable, shown
 from ..words import ICONS, completeness, whole
 from .base import batch_page, header, render
 from .make import mapping_context
@@ -39,9 +39,10 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
     """Show a batch: a draft's mapping, a run's progress, or the rows under review."""
     run = Run.objects.filter(batch_id=batch.pk).order_by("-pk").first()
     active = run if run is not None and run.is_active else None
+    change = "prepare" if batch.status == Status.DRAFT else "edit"
     context = header(
         batch, handler, active=active, ended=_ended_badly(run), progress=progress_of(active),
-        may_edit_options=rights.why_not(batch, "edit", request.user, run=active, looked=True) is None,
+        may_edit_options=rights.why_not(batch, change, request.user, run=active, looked=True) is None,
         options=_options(batch, handler), events=_events(batch.pk),
     )  # fmt: skip
     if batch.status == Status.DRAFT and active is None:
@@ -168,7 +169,7 @@ def _options(batch: Any, handler: BatchHandler) -> list[tuple[str, Any]]:
     for name in handler.options:
         field = batch._meta.get_field(name)
         display = getattr(batch, f"get_{name}_display", None)
-        found.append((str(field.verbose_name), display() if display else getattr(batch, name)))
+        found.append((str(field.verbose_name), shown(display() if display else getattr(batch, name))))
     return found
 
 
