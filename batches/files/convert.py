@@ -80,11 +80,13 @@ def _text(column: Column) -> CopyConvert:
     limit = column.max_length if column.max_length is not None else 1 << 40
 
     def convert(text: str) -> str | None:
-        text = text.strip()
+        whole, text = text, text.strip()
         if not text:
             return None
         if text[0] == "'":
-            text = unguard(text).strip()
+            text = unguard(whole).strip()
+            if not text:
+                return None
         elif text[0] == "#" and text in ERRORS:
             raise _error("cell_error", text)
         if len(text) > limit:

@@ -115,9 +115,10 @@ def sniff(source: Source, name: str) -> Reading:
 def read_headings(source: Source, reading: Reading, name: str, propose: bool = False) -> Reading:
     """Return `reading` with the headings that its options give, the heading row proposed if asked."""
     heading_row = reading.heading_row
+    bad: list[BadRecord] = []
     if reading.kind == "xlsx":
         first = workbook.first_rows(source, name, reading.sheet, 100)
-        reading.sheet, reading.sheets, records, bad = first.sheet, first.sheets, first.rows, []
+        reading.sheet, reading.sheets, records = first.sheet, first.sheets, first.rows
         propose = propose or not reading.headings
         offset = first.column
     else:

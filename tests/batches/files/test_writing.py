@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batches.exceptions import FileRefused
@@ -98,6 +98,7 @@ rows_of_texts = st.lists(
 
 
 @given(rows_of_texts)
+@example([["0", "", "\r"]])
 def test_csv_is_read_back(rows):
     reading = sniff(written(write_csv, [["x", "y", "z"]] * 5), "a.csv")
     file = written(write_csv, rows)
