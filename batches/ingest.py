@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Value
 from django.utils.translation import gettext as _
 
 from . import sql
+from .cells import Cells, Repaired, copy_lines, limited
 from .conf import conf
 from .exceptions import FileRefused
-from .files import BadRecord, CellError, Column, Reader, Reading, copy_converter
-from .files.messages import shorten
+from .files import BadRecord, Reader, Reading, copy_converter
 from .models import BatchRowBase, Unreadable
 from .pipeline import Pipeline
-from .sql import NULL, Sql, copy_value, quote
-from .states import RowAction, RowStatus, Severity
+from .sql import Sql, quote
+from .states import RowAction, RowStatus
 
 if TYPE_CHECKING:
     from .handlers import BatchHandler
@@ -26,16 +27,12 @@ STAGING = "batch_staging"
 # Rows that one INSERT takes from staging: about a second's work, so that progress shows and a stop is heard.
 LANDING_ROWS = 100_000
 MAX_UNREADABLE = 10_000
-_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+# Records that are converted at once.
+CHUNK = 1_000
 
-
-class Repaired(NamedTuple):
-    """A cell that could be put right for certain: the value, and the notice that says so."""
-
-    value: str
-    code: str
-    params: dict[str, Any]
-    severity: str = Severity.NOTICE
+__all__ = ["FileRows", "Repaired", "Staging", "limited"]
+# Rows of a hook in Python that one COPY takes.
+GATHERED_ROWS = 10_000
 
 
 class Staging:
@@ -78,11 +75,18 @@ class Staging:
                 found[field] = ""
         return found
 
-    def fill(self, names: Iterable[str], lines: Iterator[str]) -> int:
-        """COPY lines into the table; return the rows."""
+    def fill(self, names: Iterable[str], lines: Iterator[str], at_once: int | None = None) -> int:
+        """COPY lines into the table; return the rows.
+
+        With `at_once` so many lines are gathered before each COPY: for lines that are made by asking the database, which a
+        connection cannot do during its own COPY.
+        """
         self.create()
         columns = [self.model._meta.get_field(name).column for name in names]  # type: ignore[union-attr]
-        rows = sql.copy_in(self.using, STAGING, columns, lines)
+        parts = [lines] if at_once is None else gathered(lines, at_once)
+        rows = 0
+        for part in parts:
+            rows += sql.copy_in(self.using, STAGING, columns, part)
         sql.run(self.using, f"CREATE INDEX ON {STAGING} USING brin (sequence) WITH (pages_per_range = 16)")
         sql.run(self.using, f"ANALYZE {STAGING}")
         return rows
@@ -112,7 +116,7 @@ class Staging:
         if first is None:
             return 0
         names = self._names(first)
-        rows = self.fill(["sequence", *names], self._lines(first, iterator, names))
+        rows = self.fill(["sequence", *names], self._lines(first, iterator, names), GATHERED_ROWS)
         self.land(rows)
         return rows
 
@@ -172,28 +176,18 @@ class Staging:
         return self.pipeline().insert(Sql(text, (*params, *source.params)))
 
 
+def gathered(lines: Iterator[str], number: int) -> Iterator[Iterator[str]]:
+    """Yield lines in parts, each made before it is yielded."""
+    while part := list(islice(lines, number)):
+        yield iter(part)
+
+
 def _plain(value: Any) -> Any:
     return value.pk if isinstance(value, models.Model) else value
 
 
 def _connection(using: str) -> Any:
     return sql.connections[using]
-
-
-def limited(convert: Callable[[str], Any], column: Column) -> Callable[[str], Any]:
-    """Return a type's own converter that refuses what is too long for its column, as the others do."""
-    limit = column.max_length
-    if limit is None:
-        return convert
-
-    def checked(text: str) -> Any:
-        found = convert(text)
-        value = found.value if type(found) is Repaired else found
-        if isinstance(value, str) and len(value) > limit:
-            raise CellError("too_long", {"value": shorten(text), "length": len(value), "limit": limit})
-        return found
-
-    return checked
 
 
 class FileRows:
@@ -216,7 +210,7 @@ class FileRows:
                 "source_row",
                 "raw",
                 "issues",
-                *[field for field, _index, _convert, _text in plan],
+                *[cells.field for cells in plan],
             ]
             rows = staging.fill(names, self._lines(reader, plan))
         if not rows and not self.bad:
@@ -239,8 +233,8 @@ class FileRows:
                 % {"name": self.batch.original_name}
             ) from error
 
-    def _plan(self, reading: Reading) -> list[tuple[str, int, Callable[[str], Any], bool]]:
-        """Return (field, index, converter, is text) for each mapped column. Raises FileRefused for a mapping that does not fit."""
+    def _plan(self, reading: Reading) -> list[Cells]:
+        """Return how the cells of each mapped column become values. Raises FileRefused for a mapping that does not fit."""
         columns = {column.field: column for column in self.handler.get_columns()}
         special = self.handler.converters()
         plan = []
@@ -257,7 +251,7 @@ class FileRows:
                 )
             column = columns[field]
             convert = limited(special[field], column) if field in special else copy_converter(column)
-            plan.append((field, reading.headings.index(heading), convert, column.kind in ("text", "code")))
+            plan.append(Cells(field, reading.headings.index(heading), convert))
         return plan
 
     def _keep_bad(self, record: BadRecord) -> None:
@@ -275,56 +269,20 @@ class FileRows:
             )
         self.bad.append(record)
 
-    def _lines(
-        self, reader: Reader, plan: list[tuple[str, int, Callable[[str], Any], bool]]
-    ) -> Iterator[str]:
-        """Yield COPY lines, a few hundred a string. The hot loop: each step in it is paid once a cell."""
+    def _lines(self, reader: Reader, plan: list[Cells]) -> Iterator[str]:
+        """Yield COPY's lines, many a string."""
         limit = conf("MAX_ROWS")
-        progress = self.handler.progress
-        sequence = 0
-        chunk: list[str] = []
-        for line, cells in reader.records():
-            sequence += 1
-            raw = issues = None
-            parts = [str(sequence), str(line), NULL, NULL]
-            for field, index, convert, is_text in plan:
-                cell = cells[index]
-                if not cell:
-                    parts.append(NULL)
-                    continue
-                try:
-                    value = convert(cell)
-                except CellError as error:
-                    raw = {**(raw or {}), field: cell}
-                    issues = [
-                        *(issues or []),
-                        _entry(field, error.code, Severity.ERROR, error.params, error.message),
-                    ]
-                    parts.append(NULL)
-                    continue
-                if type(value) is Repaired:
-                    issues = [*(issues or []), _entry(field, value.code, value.severity, value.params)]
-                    value = value.value
-                if value is None:
-                    parts.append(NULL)
-                elif is_text and ("\\" in value or "\n" in value or "\t" in value or "\r" in value):
-                    parts.append(value.translate(_ESCAPED))
-                else:
-                    parts.append(value)
-            if issues is not None:
-                parts[2], parts[3] = copy_value(raw), copy_value(issues)
-            chunk.append("\t".join(parts))
-            if len(chunk) >= 500:
-                yield "\n".join(chunk) + "\n"
-                chunk = []
-                progress(sequence)
-                if sequence > limit:
-                    raise FileRefused(
-                        _("%(name)r has more than %(limit)d records; split it.")
-                        % {"name": self.batch.original_name, "limit": limit}
-                    )
-        if chunk:
-            yield "\n".join(chunk) + "\n"
+        records = iter(reader.records())
+        rows = 0
+        while chunk := list(islice(records, CHUNK)):
+            yield copy_lines(plan, rows + 1, chunk)
+            rows += len(chunk)
+            self.handler.progress(rows)
+            if rows > limit:
+                raise FileRefused(
+                    _("%(name)r has more than %(limit)d records; split it.")
+                    % {"name": self.batch.original_name, "limit": limit}
+                )
 
     def _save_bad(self) -> None:
         Unreadable.objects.using(self.handler.using).bulk_create(
@@ -341,17 +299,3 @@ class FileRows:
             ],
             batch_size=1000,
         )
-
-
-def _entry(field: str, code: str, severity: str, params: dict[str, Any], message: str = "") -> dict[str, Any]:
-    """Return a finding that reading made; it is kept by every later check until the cell is corrected."""
-    entry: dict[str, Any] = {
-        "code": code,
-        "field": field,
-        "severity": str(severity),
-        "keep": True,
-        "params": params,
-    }
-    if message:
-        entry["message"] = message
-    return entry

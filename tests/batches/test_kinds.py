@@ -92,6 +92,20 @@ def test_row_hooks_work_a_row_at_a_time(boss, things):
     assert figures(batch)["counts"] == {"applied": 2, "conflict": 1}
 
 
+def test_a_row_hook_may_ask_the_database_for_every_row(boss, things, monkeypatch):
+    def make_rows(self):
+        for thing in Thing.objects.order_by("code"):
+            yield {"code": thing.code, "new_price": Thing.objects.get(pk=thing.pk).price + 1}
+
+    monkeypatch.setattr("tests.toys.batches.PriceHandler.make_rows", make_rows)
+    run_batch("toy_price", user=boss)
+    assert list(Thing.objects.order_by("code").values_list("price", flat=True)) == [
+        Decimal(2),
+        Decimal(3),
+        Decimal(4),
+    ]
+
+
 def test_whole_hooks_work_in_sql(boss, things):
     run_batch("toy_double", user=boss)
     assert list(Thing.objects.order_by("code").values_list("price", flat=True)) == [
