@@ -147,7 +147,12 @@ class DoubleHandler(BatchHandler):
         self.insert_rows(Thing.objects.exclude(price=None).order_by("code"), thing="pk")
 
     def refresh(self, rows):
-        self.update_from(rows, new_price=F("thing__price") * 2, action="update")
+        self.update_from(rows, old_price=F("thing__price"), new_price=F("thing__price") * 2, action="update")
 
     def execute(self, rows):
+        list(
+            Thing.objects.filter(pk__in=rows.values("thing")).order_by("pk").select_for_update().values("pk")
+        )
+        rows.exclude(thing__price=F("old_price")).update(status="conflict")
+        # The conflicts are no longer among `rows`, which are those that take part.
         self.update_from(Thing.objects, rows, on={"pk": "thing"}, price="new_price")

@@ -132,3 +132,4 @@ class DoubleRow(BatchRowBase):
     batch = BatchKey(DoubleBatch)
     thing = Link(Thing)
     new_price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    old_price = models.DecimalField(max_digits=8, decimal_places=2, null=True, editable=False)
