@@ -43,8 +43,8 @@ def make(
     """
     handler_class = registry.get(key)
     model = handler_class.model
-    if not rights.may(model, "populate", user):
-        raise Forbidden(rights.missing_right(handler_class(model(), user=user), "populate", user))
+    if not rights.may(model, "make", user):
+        raise Forbidden(rights.missing_right(handler_class(model(), user=user), "make", user))
     batch: Any = model(description=description, **_options(handler_class, options or {}))
     if file is not None:
         _read_head(batch, handler_class, file, file_name)
