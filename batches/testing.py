@@ -1,17 +1,22 @@
-"""For tests of batch types: run a whole batch in the caller's transaction."""
+"""For tests of batch types: run a whole batch in the caller's transaction, and the contract that every type keeps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.files import File
 
 from . import actions
-from .handlers import BatchHandler
 from .models import BatchBase
 from .registry import registry
+
+if TYPE_CHECKING:
+    from .contract import BatchTypeContract
+
+__all__ = ["BatchTypeContract", "filled_again", "make_batch", "run_batch"]
 
 
 def make_batch(
@@ -23,57 +28,54 @@ def make_batch(
     query: dict[str, Any] | None = None,
     options: dict[str, Any] | None = None,
     mapping: dict[str, str] | None = None,
-) -> BatchBase:
+) -> Any:
     """Make and fill a batch of a type, from rows, a file or a query; return it in review.
 
     `rows` are dicts of the row model's fields; they take the place of what the type would collect by itself.
     """
-    handler_class = registry.get(key)
+    given: dict[str, Any] = {"options": options, "query": query, "mapping": mapping}
     if isinstance(file, (str, Path)):
         with Path(file).open("rb") as opened:
-            batch = actions.make(
-                key,
-                user,
-                options=options,
-                query=query,
-                mapping=mapping,
-                file=File(opened, name=Path(file).name),
-            )
+            batch: Any = actions.make(key, user, file=File(opened, name=Path(file).name), **given)
     else:
-        batch = actions.make(key, user, options=options, query=query, mapping=mapping, file=file)
-    if rows is None:
-        actions.populate(batch, user)
-        return batch
-    with given_rows(handler_class, rows):
+        batch = actions.make(key, user, file=file, **given)
+    if rows is not None:
+        batch.given_rows = list(rows)
+    with filled_again(batch):
         actions.populate(batch, user)
     return batch
 
 
-def run_batch(key: str, *, user: Any, **given: Any) -> BatchBase:
+def run_batch(key: str, *, user: Any, **given: Any) -> Any:
     """Make, fill and execute a batch of a type in the caller's transaction; return it."""
     batch = make_batch(key, user=user, **given)
     actions.execute(batch, user)
     return batch
 
 
-class given_rows:  # noqa: N801 - reads as a statement
-    """Let a type be filled from given rows instead of what it collects."""
-
-    def __init__(self, handler: type[BatchHandler], rows: Iterable[dict[str, Any]]) -> None:
-        self.handler = handler
-        self.rows = list(rows)
-
-    def __enter__(self) -> None:
-        rows = self.rows
-        self.own = self.handler.__dict__.get("populate")
-
-        def populate(handler: BatchHandler) -> None:
-            handler.copy_rows(rows)
-
-        self.handler.populate = populate  # type: ignore[method-assign]
-
-    def __exit__(self, *error: object) -> None:
-        if self.own is None:
-            del self.handler.populate
+@contextmanager
+def filled_again(batch: BatchBase) -> Iterator[None]:
+    """Let populate fill a batch from the rows that `make_batch` was given for it, if any were."""
+    rows = getattr(batch, "given_rows", None)
+    if rows is None:
+        yield
+        return
+    handler: Any = registry.for_model(type(batch))
+    own = handler.__dict__.get("populate")
+    handler.populate = lambda self: self.copy_rows(rows)
+    try:
+        yield
+    finally:
+        if own is None:
+            del handler.populate
         else:
-            self.handler.populate = self.own  # type: ignore[method-assign]
+            handler.populate = own
+
+
+def __getattr__(name: str) -> Any:
+    """Load the contract when it is asked for: only tests have pytest."""
+    if name == "BatchTypeContract":
+        from .contract import BatchTypeContract
+
+        return BatchTypeContract
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
