@@ -199,7 +199,7 @@ def _upper_names(expressions: Any) -> set[str] | None:
         inner: list[Any] = expression.get_source_expressions() if isinstance(expression, Upper) else []
         if len(inner) != 1 or not isinstance(inner[0], F):
             return None
-        names.add(inner[0].name)
+        names.add(str(getattr(inner[0], "name", "")))
     return names
 
 

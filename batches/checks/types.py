@@ -142,8 +142,8 @@ def _links(handler: type[BatchHandler]) -> list[CheckMessage]:
     for field in fields:
         if not isinstance(field, models.ForeignKey) or field.name == "batch":
             continue
-        faults = [
-            ("has a constraint in the database", field.db_constraint),
+        faults: list[tuple[str, bool]] = [
+            ("has a constraint in the database", getattr(field, "db_constraint", False)),
             (
                 "does something when the target is deleted",
                 field.remote_field.on_delete is not models.DO_NOTHING,
