@@ -44,18 +44,17 @@ def blocks(page: Path) -> list[Block]:
 
 def commands(page: Path) -> list[Command]:
     """Return the commands of a page's console and sh blocks, in order."""
-    found = []
-    for block in blocks(page):
-        if block.language == "console":
-            found += _console(block.text)
-        elif block.language == "sh":
-            text = re.sub(r"\\\n\s*", " ", block.text)
-            found += [
-                Command(line.strip(), ())
-                for line in text.splitlines()
-                if line.strip() and line.strip()[0] != "#"
-            ]
-    return found
+    return [command for block in blocks(page) for command in commands_of(block)]
+
+
+def commands_of(block: Block) -> list[Command]:
+    """Return the commands of a console or sh block."""
+    if block.language == "console":
+        return _console(block.text)
+    if block.language != "sh":
+        return []
+    lines = re.sub(r"\\\n\s*", " ", block.text).splitlines()
+    return [Command(line.strip(), ()) for line in lines if line.strip() and line.strip()[0] != "#"]
 
 
 def _console(text: str) -> list[Command]:

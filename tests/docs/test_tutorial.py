@@ -1,23 +1,15 @@
 """The tutorial is followed to the letter, in a checkout and a database of its own."""
 
-import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
-from urllib.parse import quote
 
 import pytest
-from django.db import connection
 
-from .pages import DOCS, TOP, blocks, commands
+from .pages import DOCS, blocks, commands
 
 PAGE = DOCS / "tutorial" / "first-batch-type.md"
 TYPE = DOCS / "tutorial" / "shelf_move.py"
 TEST = DOCS / "tutorial" / "test_shelf_move.py"
-CHECKOUT = ("batches", "batchsite", "importers", "products", "templates", "manage.py", "pyproject.toml")
-TESTS = ("__init__.py", "conftest.py", "settings.py", "toys", "products/__init__.py")
 
 
 def without_blank_lines(text):
@@ -32,64 +24,6 @@ def test_the_snippets_of_the_page_are_the_tested_file():
 def test_the_test_in_the_page_is_the_file_beside_it():
     (shown,) = [block.text for block in blocks(PAGE) if block.note == "file: test_shelf_move.py"]
     assert shown == TEST.read_text()
-
-
-class Checkout:
-    """A copy of the code, and how to run a command of the page in it."""
-
-    def __init__(self, folder, url):
-        self.folder = folder
-        self.environment = os.environ | {"DATABASE_URL": url, "BATCHSITE_VAR": str(folder / "var")}
-        for name in ("DJANGO_SETTINGS_MODULE", "TEST_DATABASE_URL"):
-            self.environment.pop(name, None)
-        ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-        for name in (*CHECKOUT, *(f"tests/{name}" for name in TESTS)):
-            source, target = TOP / name, folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=ignore)
-            elif source.exists():
-                shutil.copy(source, target)
-
-    def run(self, line):
-        """Run a command line of the page; return what it printed and what it complained about."""
-        words = shlex.split(line)
-        if words[0] == "./test":
-            words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words[1:]]
-        assert words[0] in (".venv/bin/python", sys.executable), line
-        done = subprocess.run(
-            [sys.executable, *words[1:]],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    def manage(self, *words):
-        code, out, errors = self.run(shlex.join([".venv/bin/python", "manage.py", *words]))
-        assert code == 0, errors
-        return out
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory, django_db_blocker):
-    """A checkout in which ./run has worked: tables and demo store are there."""
-    name = f"docs_tutorial_{os.getpid()}"
-    settings = connection.settings_dict
-    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
-        cursor.execute(f'CREATE DATABASE "{name}"')
-    user = quote(settings["USER"], safe="")
-    if settings["PASSWORD"]:
-        user += ":" + quote(settings["PASSWORD"], safe="")
-    url = f"postgres://{user}@{quote(settings['HOST'], safe='')}:{settings['PORT'] or 5432}/{name}"
-    made = Checkout(tmp_path_factory.mktemp("checkout"), url)
-    made.manage("migrate", "--verbosity", "0")
-    made.manage("create_batch_schema")
-    made.manage("load_demo_store")
-    yield made
-    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
-        cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="module")
