@@ -115,12 +115,6 @@ class Target:
                 condition &= Q(**{f"{row_field}__isnull": False})
             elif other.shared:
                 condition &= Q(**{f"{row_field}__isnull": False}) | other.will_create(targets)
-        if self.updates and not self.shared:
-            given = [Q(**{f"{u.new}__isnull": False}) for u in self.updates]
-            some = given[0]
-            for one in given[1:]:
-                some |= one
-            condition &= some
         return condition if self.create_when is None else condition & self.create_when
 
     def will_change(self, targets: dict[str, Target]) -> Q:

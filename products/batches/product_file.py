@@ -158,6 +158,8 @@ def read_code(with_check_digit: bool) -> Callable[[str], Any]:
     """Return the function that brings a code into its stored form, and tells what it repaired."""
 
     def read(text: str) -> Any:
+        if codes.is_right_upc_a(text):
+            return text
         code, repair = codes.normalise(text, add_check_digit=not with_check_digit)
         if not code:
             raise CellError("code_damaged", {"value": text})
@@ -229,18 +231,18 @@ class ProductFileHandler(BatchHandler):
         "new_number",
         "code",
         "new_description",
+        "regular_price",
+        "new_unit_cost",
+        "case_size",
+        "case_cost",
         "size",
         "new_unit",
         "brand_name",
         "department_name",
         "category_name",
         "location",
-        "regular_price",
         "vendor_name",
         "vendor_item_code",
-        "case_size",
-        "case_cost",
-        "new_unit_cost",
     )
     search = (
         "number",

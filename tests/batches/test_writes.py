@@ -1,0 +1,111 @@
+"""Details of writing declared changes."""
+
+from decimal import Decimal
+
+import pytest
+from django.core.files.base import ContentFile
+
+from batches import actions
+from batches.exceptions import Refused, RunFailed
+from batches.figures import figures
+from batches.journal import event_model
+from batches.models import Run
+from batches.signals import rows_written
+from batches.testing import make_batch
+from tests.toys.batches import PriceHandler
+from tests.toys.models import Box, Thing
+
+pytestmark = pytest.mark.django_db
+
+
+def test_on_conflict_stop_writes_nothing(boss, things, monkeypatch):
+    monkeypatch.setattr(PriceHandler, "on_conflict", "stop")
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    Thing.objects.filter(code="T2").update(price=9)
+    with pytest.raises(RunFailed, match="1 rows were changed since review, so nothing was written"):
+        actions.execute(batch, boss)
+    assert [int(t.price) for t in Thing.objects.order_by("code")] == [1, 9, 3]
+    assert batch.status == "review"
+    assert figures(batch)["counts"] == {"ok": 3}
+
+
+def test_automatic_timestamp_moves_with_a_set_based_write(boss, things):
+    before = Thing.objects.get(code="T1").modified
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    actions.execute(batch, boss)
+    assert Thing.objects.get(code="T1").modified > before
+
+
+def test_value_that_production_has_already_is_no_conflict_and_not_written_again(boss, things):
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    Thing.objects.filter(code="T2").update(price=4)
+    actions.execute(batch, boss)
+    assert figures(batch)["counts"] == {"applied": 3}
+    run = Run.objects.get(batch_id=batch.pk, kind="execute")
+    assert event_model(Thing).objects.filter(pgh_run=run.pk).count() == 2
+
+
+def test_other_fields_of_a_changed_thing_are_left_alone(boss, things):
+    """Somebody renamed it since review; the batch only writes prices."""
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    Thing.objects.filter(code="T2").update(name="renamed")
+    actions.execute(batch, boss)
+    thing = Thing.objects.get(code="T2")
+    assert (thing.name, thing.price) == ("renamed", Decimal(4))
+
+
+def test_journal_carries_the_run_only_for_its_own_writes(boss, things):
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    actions.execute(batch, boss)
+    Thing.objects.filter(code="T1").update(price=100)
+    runs = list(
+        event_model(Thing)
+        .objects.filter(pgh_label="update")
+        .order_by("pgh_id")
+        .values_list("pgh_run", flat=True)
+    )
+    run = Run.objects.get(batch_id=batch.pk, kind="execute").pk
+    assert runs == [run, run, run, None]
+
+
+def test_written_rows_are_announced_after_commit(boss, things, django_capture_on_commit_callbacks):
+    heard = []
+
+    def hear(sender, model, pks, batch, run, **kwargs):
+        heard.append((model, sorted(pks), batch, run))
+
+    rows_written.connect(hear, sender=Thing)
+    try:
+        batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+        with django_capture_on_commit_callbacks(execute=True):
+            actions.execute(batch, boss)
+    finally:
+        rows_written.disconnect(hear, sender=Thing)
+    run = Run.objects.get(batch_id=batch.pk, kind="execute").pk
+    assert heard == [(Thing, sorted(t.pk for t in things), batch.pk, run)]
+
+
+def test_group_made_by_somebody_meanwhile_is_used(boss):
+    batch = make_batch("toy_file", user=boss, file=ContentFile(b"code,box\nN1,New\nN2,new\n", name="n.csv"))
+    mine = Box.objects.create(name="NEW")
+    actions.execute(batch, boss)
+    assert {t.box for t in Thing.objects.all()} == {mine}
+
+
+def test_executing_what_was_confirmed_only(boss, things):
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    confirmed = batch.revision
+    actions.exclude(batch, boss, batch.rows.filter(sequence=1), reason="no")
+    with pytest.raises(Refused, match="The batch changed since you looked at it"):
+        actions.execute(batch, boss, revision=confirmed)
+    actions.execute(batch, boss, revision=batch.revision)
+    assert [int(t.price) for t in Thing.objects.order_by("code")] == [1, 4, 6]
+
+
+def test_excluded_rows_and_errors_never_take_part(boss, things):
+    text = b"code,price\nT1,5\nT2,x\nT3,7\n"
+    batch = make_batch("toy_file", user=boss, file=ContentFile(text, name="n.csv"))
+    actions.exclude(batch, boss, batch.rows.filter(sequence=1), reason="no")
+    actions.execute(batch, boss)
+    assert [int(t.price) for t in Thing.objects.order_by("code")] == [1, 2, 7]
+    assert figures(batch)["counts"] == {"ok": 1, "error": 1, "applied": 1}
