@@ -80,19 +80,18 @@ class IssueList(Func):
             parts.append(text)
             params.extend(values)
         kept, *entries = parts
-        listed = (
-            f"to_jsonb(array_remove(ARRAY[{', '.join(entries)}]::jsonb[], NULL))"
-            if entries
-            else "'[]'::jsonb"
-        )
+        if not entries:
+            entries = ["NULL"]
         # A column has no parameters, so it may stand several times. What reading found comes first, what a row hook flagged
         # comes last, as it does after the hook.
         keep, own = (
-            f"jsonb_path_query_array({kept}, '$[*] ? (@.{mark} == true)')" for mark in ("keep", "own")
+            f"COALESCE(jsonb_path_query_array({kept}, '$[*] ? (@.{mark} == true)'), '[]')"
+            for mark in ("keep", "own")
         )
+        # Most rows are fine, and pay for the conditions only: no list is made for them.
         text = (
-            f"CASE WHEN {kept} IS NULL THEN NULLIF({listed}, '[]'::jsonb)"
-            f" ELSE NULLIF({keep} || {listed} || {own}, '[]'::jsonb) END"
+            f"CASE WHEN {kept} IS NULL AND COALESCE({', '.join(entries)}) IS NULL THEN NULL ELSE NULLIF({keep}"
+            f" || to_jsonb(array_remove(ARRAY[{', '.join(entries)}]::jsonb[], NULL)) || {own}, '[]') END"
         )
         return text, [*params, *params]
 
@@ -224,11 +223,16 @@ def _required(
     )
     if not target.creates or target.shared or needless:
         return []
-    when = Q(**{f"{target.to}__isnull": True, f"{row_field}__isnull": True})
-    if row_field not in target.key.values() and target.create_when is not None:
-        when &= target.create_when
-    if row_field not in target.key.values() and target is not next(iter(targets.values())) and target.updates:
-        when &= target.will_create(targets)
+    missing = Q(**{f"{row_field}__isnull": True})
+    if row_field in target.key.values():
+        first = next(t for t in targets.values() if t.creates and not t.shared)
+        if target is not first:
+            # Without its key a second target is simply not created.
+            return []
+        when = missing & Q(**{f"{target.to}__isnull": True})
+        when = when if target.create_when is None else when & target.create_when
+    else:
+        when = missing & target.will_create(targets)
     return [_finding("required", when, row_field, model_field.verbose_name)]
 
 

@@ -28,9 +28,37 @@ class PeerCheck:
         ids = None if row_ids is None else list(row_ids)
         # Nothing is known yet about rows that were just inserted: for one row a loop would be right, for all it takes minutes.
         self._loops(ids is not None)
-        for rule in self.handler.unique_rules:
+        rules = self.handler.unique_rules if ids is not None else self._concerned()
+        for rule in rules:
             self._check(rule, ids)
         self._loops(True)
+
+    def _concerned(self) -> list[Unique]:
+        """Return the rules that rows break, or broke when they were checked last: as a rule none, and the costly part is left."""
+        rules = self.handler.unique_rules
+        if not rules:
+            return []
+        noted = ", ".join(["COALESCE(bool_or(issues @> %s::jsonb), false)"] * len(rules))
+        shared = ", ".join(f"EXISTS ({self._shared(rule)})" for rule in rules)
+        batch = self.handler.batch.pk
+        entries = [json.dumps([{"code": rule.code}]) for rule in rules]
+        found = sql.fetch(
+            self.handler.using,
+            f"SELECT {noted}, {shared} FROM {self.table} WHERE batch_id = %s AND issues IS NOT NULL",
+            [*entries, *[batch] * len(rules), batch],
+        )[0]
+        half = len(rules)
+        return [rule for n, rule in enumerate(rules) if found[n] or found[half + n]]
+
+    def _shared(self, rule: Unique) -> str:
+        """Return the SELECT of what several rows of a batch (its parameter) share."""
+        columns = [sql.column(self.model, name) for name in rule.fields]
+        names = ", ".join(columns)
+        given = " AND ".join(f"{c} IS NOT NULL" for c in columns)
+        return (
+            f"SELECT {names} FROM {self.table} WHERE batch_id = %s AND NOT removed AND {given}"
+            f" GROUP BY {names} HAVING count(*) > 1"
+        )
 
     def _loops(self, on: bool) -> None:
         sql.run(self.handler.using, "SELECT set_config('enable_nestloop', %s, true)", ["on" if on else "off"])
@@ -38,7 +66,6 @@ class PeerCheck:
     def _check(self, rule: Unique, ids: list[int] | None) -> None:
         columns = [sql.column(self.model, name) for name in rule.fields]
         names = ", ".join(columns)
-        given = " AND ".join(f"{c} IS NOT NULL" for c in columns)
         batch = self.handler.batch.pk
         noted = json.dumps([{"code": rule.code}])
         entry = json.dumps(
@@ -58,8 +85,7 @@ class PeerCheck:
         statuses = ", ".join(f"'{s}'" for s in BEFORE)
         sql.run(
             self.handler.using,
-            f"WITH d AS (SELECT {names} FROM {self.table} WHERE batch_id = %s AND NOT removed AND {given}"
-            f" GROUP BY {names} HAVING count(*) > 1)"
+            f"WITH d AS ({self._shared(rule)})"
             f" UPDATE {self.table} mine SET issues = found.issues, status = {status_of('found.issues', 'mine.action')}"
             f" FROM (SELECT q.{pk} AS pk, CASE WHEN {twice} THEN COALESCE(q.issues, '[]'::jsonb) || %s::jsonb ELSE {without} END"
             f" AS issues FROM {self.table} q LEFT JOIN d ON {same} WHERE q.batch_id = %s AND q.status IN ({statuses})"

@@ -173,3 +173,12 @@ def test_a_label_from_the_scale_finds_its_product():
 @given(st.text(max_size=30))
 def test_searching_takes_any_text_and_stays_small(text):
     assert len(codes.search_forms(text)) <= 24
+
+
+@given(st.one_of(bodies(11).map(whole), bodies(12), st.text(min_size=12, max_size=12)))
+def test_what_is_told_right_at_a_glance_is_stored_as_it_stands(text):
+    if codes.is_right_upc_a(text):
+        assert codes.normalise(text) == codes.normalise(text, add_check_digit=False) == (text, None)
+        assert codes.is_valid(text)
+    elif text.isascii() and text.isdigit() and text[0] != "2" and not text.startswith("000000"):
+        assert not codes.is_valid(text)
