@@ -189,7 +189,7 @@ def _key(handler: BatchHandler, target: Target) -> Iterator[CheckMessage]:
 
 def _skipped(handler: BatchHandler, target: Target) -> Iterator[CheckMessage]:
     """Warn of code of the target that writing by SQL does not call."""
-    if not handler.executes_by_changes:
+    if not handler.executes_by_changes or handler.write != "sql":
         return
     skipped = []
     model = target.model
