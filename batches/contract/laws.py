@@ -190,7 +190,8 @@ class BatchTypeContract(Ground):
 
     def _life(self, batch: Any, user: Any, piece_rows: int) -> dict[str, Any]:
         """Return what a batch's whole life leaves behind, with pieces of that size; then go back."""
-        with override_settings(BATCHES={**settings.BATCHES, "PIECE_ROWS": piece_rows}), undone(self.using):
+        ours = {**getattr(settings, "BATCHES", {}), "PIECE_ROWS": piece_rows}
+        with override_settings(BATCHES=ours), undone(self.using):
             self.empty(batch)
             self.fill(batch, user)
             filled = self.rows_picture(batch)
