@@ -44,19 +44,32 @@ class Staging:
         self.using = handler.using
         self.fields = sql.concrete(self.model)
 
-    def create(self) -> None:
-        """Make the table empty, with the row model's constant defaults."""
-        columns = ", ".join(quote(f.column) for f in self.fields)
+    def create(self, names: Sequence[str]) -> list[str]:
+        """Make the table empty, with the columns of these fields; return them."""
+        columns = [self.model._meta.get_field(name).column for name in names]  # type: ignore[union-attr]
         sql.run(self.using, f"DROP TABLE IF EXISTS pg_temp.{STAGING}")
         sql.run(
             self.using,
-            f"CREATE TEMP TABLE {STAGING} ON COMMIT DROP AS SELECT {columns} FROM {sql.table(self.model)} WITH NO DATA",
+            f"CREATE TEMP TABLE {STAGING} ON COMMIT DROP AS SELECT {', '.join(map(quote, columns))}"
+            f" FROM {sql.table(self.model)} WITH NO DATA",
         )
-        defaults, params = [], []  # type: tuple[list[str], list[Any]]
-        for field, value in self.defaults().items():
-            defaults.append(f"ALTER COLUMN {quote(field.column)} SET DEFAULT %s")
-            params.append(value)
-        sql.run(self.using, f"ALTER TABLE {STAGING} {', '.join(defaults)}", params)
+        return columns
+
+    def selected(self, given: dict[str, str]) -> Sql:
+        """Return the list of all the row model's columns: field -> SQL as given, else constants, which the planner folds."""
+        constants = self.defaults()
+        texts, params = [], []  # type: tuple[list[str], list[Any]]
+        for field in self.fields:
+            connection = sql.connections[self.using]
+            type_name = field.rel_db_type(connection) if field.primary_key else field.db_type(connection)
+            if field.name in given:
+                texts.append(f"{given[field.name]}::{type_name}")
+            elif field in constants:
+                texts.append(f"%s::{type_name}")
+                params.append(constants[field])
+            else:
+                texts.append(f"NULL::{type_name}")
+        return Sql(", ".join(texts), tuple(params))
 
     def defaults(self) -> dict[models.Field, Any]:
         """Return the constants that rows have unless they say otherwise."""
@@ -81,8 +94,7 @@ class Staging:
         With `at_once` so many lines are gathered before each COPY: for lines that are made by asking the database, which a
         connection cannot do during its own COPY.
         """
-        self.create()
-        columns = [self.model._meta.get_field(name).column for name in names]  # type: ignore[union-attr]
+        columns = self.create(names)
         parts = [lines] if at_once is None else gathered(lines, at_once)
         rows = 0
         for part in parts:
@@ -94,14 +106,17 @@ class Staging:
         sql.run(self.using, f"ANALYZE {STAGING} ({planned})")
         return rows
 
-    def land(self, rows: int) -> None:
+    def land(self, rows: int, names: Sequence[str]) -> None:
         """Insert the staged rows, finished where the refresh is declared."""
         pipeline = self.pipeline()
-        columns = ", ".join(f"s.{quote(f.column)}" for f in self.fields)
+        columns = self.selected({name: f"s.{sql.column(self.model, name)}" for name in names})
         for first in range(1, rows + 1, LANDING_ROWS):
             last = first + LANDING_ROWS - 1
             pipeline.insert(
-                Sql(f"SELECT {columns} FROM {STAGING} s WHERE s.sequence BETWEEN %s AND %s", (first, last))
+                Sql(
+                    f"SELECT {columns.text} FROM {STAGING} s WHERE s.sequence BETWEEN %s AND %s",
+                    (*columns.params, first, last),
+                )
             )
             self.handler.progress(rows + min(last, rows))
         sql.run(self.using, f"DROP TABLE pg_temp.{STAGING}")
@@ -119,8 +134,9 @@ class Staging:
         if first is None:
             return 0
         names = self._names(first)
-        rows = self.fill(["sequence", *names], self._lines(first, iterator, names), GATHERED_ROWS)
-        self.land(rows)
+        staged = ["sequence", *names]
+        rows = self.fill(staged, self._lines(first, iterator, names), GATHERED_ROWS)
+        self.land(rows, staged)
         return rows
 
     def _names(self, record: dict[str, Any] | BatchRowBase) -> list[str]:
@@ -157,26 +173,10 @@ class Staging:
         }
         by_field = dict(zip(expressions, made, strict=True))
         source = sql.compiled(queryset.annotate(**made).values_list(*made), self.using)
-        constants = self.defaults()
-        selected, params = [], []  # type: tuple[list[str], list[Any]]
-        for field in self.fields:
-            type_name = (
-                field.rel_db_type(_connection(self.using))
-                if field.primary_key
-                else field.db_type(_connection(self.using))
-            )
-            if field.name == "sequence":
-                selected.append("(row_number() OVER ())::integer")
-            elif field.name in by_field:
-                selected.append(f"q.{by_field[field.name]}::{type_name}")
-            elif field in constants:
-                selected.append(f"%s::{type_name}")
-                params.append(constants[field])
-            else:
-                selected.append(f"NULL::{type_name}")
-        heads = ", ".join(made)
-        text = f"SELECT {', '.join(selected)} FROM ({source.text}) AS q({heads})"
-        return self.pipeline().insert(Sql(text, (*params, *source.params)))
+        given = {name: f"q.{head}" for name, head in by_field.items()}
+        selected = self.selected({**given, "sequence": "row_number() OVER ()"})
+        text = f"SELECT {selected.text} FROM ({source.text}) AS q({', '.join(made)})"
+        return self.pipeline().insert(Sql(text, (*selected.params, *source.params)))
 
 
 def gathered(lines: Iterator[str], number: int) -> Iterator[Iterator[str]]:
@@ -187,10 +187,6 @@ def gathered(lines: Iterator[str], number: int) -> Iterator[Iterator[str]]:
 
 def _plain(value: Any) -> Any:
     return value.pk if isinstance(value, models.Model) else value
-
-
-def _connection(using: str) -> Any:
-    return sql.connections[using]
 
 
 class FileRows:
@@ -221,7 +217,7 @@ class FileRows:
                 _("%(name)r has headings but no records; send a file with at least one.")
                 % {"name": self.batch.original_name}
             )
-        staging.land(rows)
+        staging.land(rows, names)
         self._save_bad()
         self.batch.records = rows + len(self.bad) + reader.blank
         self.batch.blank_records = reader.blank

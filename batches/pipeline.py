@@ -8,11 +8,11 @@ guarded UPDATE (refresh): each row is written once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.expressions import Combinable
 
 from . import sql
@@ -56,6 +56,27 @@ class Stage:
     values: dict[str, Any] = field(default_factory=dict)
     lookups: tuple[Lookup, ...] = ()
     barrier: bool = False
+    # Row field -> (link, field of its target): what a look-up takes along of the target that it finds.
+    along: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def _folded(stages: Sequence[Stage]) -> list[Stage]:
+    """Let look-ups take plain values of their target along, where a stage behind them would join it once more."""
+    folded = list(stages)
+    found: dict[str, int] = {}
+    for place, stage in enumerate(folded):
+        if not stage.values:
+            found |= {k.to: place for k in stage.lookups if k.unique and len(k.by) == 1}
+            continue
+        for name, value in stage.values.items():
+            link, _, path = value.name.partition("__") if type(value) is F else ("", "", "")
+            if link in found and path and "__" not in path:
+                earlier = folded[found[link]]
+                folded[found[link]] = replace(earlier, along={**earlier.along, name: (link, path)})
+        taken = {name for earlier in folded[:place] for name in earlier.along}
+        folded[place] = replace(stage, values={n: v for n, v in stage.values.items() if n not in taken})
+        break
+    return folded
 
 
 class Pipeline:
@@ -67,7 +88,7 @@ class Pipeline:
         self.table = sql.table(model)
         self.fields = sql.concrete(model)
         self.columns = [f.column for f in self.fields]
-        self.stages = [self._compile(stage) for stage in stages if stage.values or stage.lookups]
+        self.stages = [self._compile(stage) for stage in _folded(stages) if stage.values or stage.lookups]
         self.derived = sorted({quote(c) for stage in stages for c in self._derived(stage)})
 
     def _derived(self, stage: Stage) -> set[str]:
@@ -75,34 +96,40 @@ class Pipeline:
         return {self.model._meta.get_field(name).column for name in names}  # type: ignore[union-attr]
 
     def _compile(self, stage: Stage) -> Sql:
-        return self._lookup_select(stage.lookups) if stage.lookups else self._value_select(stage)
+        return self._lookup_select(stage) if stage.lookups else self._value_select(stage)
 
-    def _lookup_select(self, lookups: Sequence[Lookup]) -> Sql:
+    def _lookup_select(self, stage: Stage) -> Sql:
         """Return the SELECT that fills links by left joins."""
         joins: list[str] = []
         params: list[Any] = []
         found: dict[str, str] = {}
-        for lookup in lookups:
+        for lookup in stage.lookups:
             keys = []
+            along = {name: path for name, (link, path) in stage.along.items() if link == lookup.to}
             for alternative in lookup.by:
                 alias = f"j{len(joins)}"
-                join = self._join(lookup, alternative, alias)
+                join = self._join(lookup, alternative, alias, list(along.values()))
                 joins.append(join.text)
                 params.extend(join.params)
                 keys.append(f"{alias}.pk")
-            found[self.model._meta.get_field(lookup.to).column] = f"COALESCE({', '.join(keys)})"  # type: ignore[union-attr]
+                found |= {self._column(name): f"{alias}.a{n}" for n, name in enumerate(along)}
+            found[self._column(lookup.to)] = f"COALESCE({', '.join(keys)})"
         select = ", ".join(found.get(c, f"{self.table}.{quote(c)}") for c in self.columns)
         return Sql(f"SELECT {select} FROM {self.table} {' '.join(joins)}", tuple(params))
 
-    def _join(self, lookup: Lookup, alternative: dict[str, str], alias: str) -> Sql:
+    def _column(self, name: str) -> str:
+        return self.model._meta.get_field(name).column  # type: ignore[union-attr]
+
+    def _join(self, lookup: Lookup, alternative: dict[str, str], alias: str, along: list[str]) -> Sql:
         target = self.model._meta.get_field(lookup.to).related_model
         queryset = target._base_manager.order_by()  # type: ignore[union-attr]
         if lookup.where is not None:
             queryset = queryset.filter(lookup.where)
-        names = [target._meta.get_field(name).attname for name in alternative]  # type: ignore[union-attr]
+        names = [target._meta.get_field(name).attname for name in [*alternative, *along]]  # type: ignore[union-attr]
         inner = sql.compiled(queryset.values_list("pk", *names), self.using)
-        heads = [f"k{n}" for n in range(len(names))]
-        source = f"({inner.text}) AS {alias}(pk, {', '.join(heads)})"
+        heads = [f"k{n}" for n in range(len(alternative))]
+        carried = [f"a{n}" for n in range(len(along))]
+        source = f"({inner.text}) AS {alias}({', '.join(['pk', *heads, *carried])})"
         if not lookup.unique:
             shown = [f"upper({h})" if lookup.fold else h for h in heads]
             source = (

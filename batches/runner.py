@@ -327,8 +327,8 @@ class Runner:
 
 def _planned_by(model: type[BatchRowBase]) -> list[str]:
     """Return the fields by which rows are sought and joined; figures on all of them would take several times as long."""
-    links = [f.name for f in model._meta.concrete_fields if f.is_relation]
-    return ["sequence", "status", "action", "removed", *links]
+    links = [f.name for f in model._meta.concrete_fields if f.is_relation and f.editable]
+    return ["batch", "sequence", "status", *links]
 
 
 def database_sentence(handler: BatchHandler, error: DatabaseError) -> str:
