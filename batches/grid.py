@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -18,7 +18,11 @@ TEXTS = (models.CharField, models.TextField)
 
 @dataclass(frozen=True)
 class GridField:
-    """A field of the row in the grid. `old` is where the value of before lies, `shown` how an old object is named."""
+    """A field of the row in the grid.
+
+    `old` is where the value of before lies, `shown` how an old object is named, `source` the field that people correct: the field
+    itself, or `x` where the grid shows a `new_x` that the type derives from it.
+    """
 
     name: str
     label: str
@@ -26,7 +30,7 @@ class GridField:
     old: str = ""
     shown: str = ""
     changed: Q | None = None
-    editable: bool = False
+    source: str = ""
     link: bool = False
 
     @property
@@ -39,7 +43,14 @@ def grid_fields(handler: BatchHandler) -> list[GridField]:
     """Return the fields that the type's grid shows, in order."""
     names = list(handler.grid) or [column.field for column in handler.get_columns()]
     editable = set(editable_fields(handler))
-    return [_grid_field(handler, name, name in editable) for name in names]
+    return [_grid_field(handler, name, _source(name, editable)) for name in names]
+
+
+def _source(name: str, editable: set[str]) -> str:
+    if name in editable:
+        return name
+    given = name.removeprefix("new_")
+    return given if given in editable else ""
 
 
 def editable_fields(handler: BatchHandler) -> list[str]:
@@ -47,38 +58,27 @@ def editable_fields(handler: BatchHandler) -> list[str]:
     return list(handler.editable) or [column.field for column in handler.get_columns()]
 
 
-def _grid_field(handler: BatchHandler, name: str, editable: bool) -> GridField:
+def _grid_field(handler: BatchHandler, name: str, source: str) -> GridField:
     field = model_field(handler, name)
-    number = isinstance(field, NUMBERS)
     link = bool(field is not None and field.is_relation)
+    plain = GridField(
+        name, capfirst(handler.label(name)), isinstance(field, NUMBERS), source=source, link=link
+    )
     for target in handler.targets.values():
         for update in target.updates:
             if update.new == name:
-                return GridField(
-                    name,
-                    capfirst(handler.label(name)),
-                    number,
-                    update.old,
-                    "",
-                    update.changed(),
-                    editable,
-                    link,
-                )
+                return replace(plain, old=update.old, changed=update.changed())
             shown = _named_by(handler, update.new, name)
             if shown:
                 changed = update.changed()
                 other = handler.targets.get(update.new)
                 if other is not None and other.creates:
                     changed = changed | other.will_create(handler.targets)
-                return GridField(
-                    name, capfirst(handler.label(name)), number, update.old, shown, changed, editable, link
-                )
+                return replace(plain, old=update.old, shown=shown, changed=changed)
     old = f"old_{name}"
     if model_field(handler, old) is not None:
-        return GridField(
-            name, capfirst(handler.label(name)), number, old, "", ~Q(**{name: F(old)}), editable, link
-        )
-    return GridField(name, capfirst(handler.label(name)), number, editable=editable, link=link)
+        return replace(plain, old=old, changed=~Q(**{name: F(old)}))
+    return plain
 
 
 def _named_by(handler: BatchHandler, link: str, name: str) -> str:

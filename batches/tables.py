@@ -38,7 +38,7 @@ def shown(value: Any) -> str:
 
 def cell(field: GridField, row: Any) -> SafeString:
     """Return a cell: the text that could not be read, before -> after, or the value."""
-    raw = (row.raw or {}).get(field.name)
+    raw = raw_text(field, row)
     if raw is not None:
         return format_html(
             '<span class="b-unread" title="{}"><span aria-hidden="true">✕ </span>{}<span class="visually-hidden"> ({})</span></span>',
@@ -55,6 +55,12 @@ def cell(field: GridField, row: Any) -> SafeString:
     if not new and old and row.action in (RowAction.UPDATE, RowAction.UNCHANGED):
         return format_html('<span class="b-stays" title="{}">{}</span>', _("stays as it is"), wrapped(old))
     return wrapped(new) if new else EMPTY
+
+
+def raw_text(field: GridField, row: Any) -> str | None:
+    """Return the text of a cell that could not be read."""
+    raw = row.raw or {}
+    return raw.get(field.name, raw.get(field.source))
 
 
 def wrapped(text: str) -> SafeString:

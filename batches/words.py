@@ -51,6 +51,13 @@ def completeness(status: str, data: dict[str, Any] | None) -> str:
     }  # fmt: skip
 
 
+def state_css(status: str, data: dict[str, Any] | None) -> str:
+    """Return the class of a state's badge; what was executed in part stands out."""
+    missed = (RowStatus.CONFLICT, RowStatus.FAILED, RowStatus.LEFT)
+    part = status == Status.EXECUTED and data and any(data["counts"].get(s) for s in missed)
+    return f"b-state b-state-{status}" + (" b-state-part" if part else "")
+
+
 def standing(data: dict[str, Any] | None) -> list[tuple[str, str, int]]:
     """Return what of an unexecuted batch needs a look: (row status or "unreadable", word, number), for lists."""
     if not data:

@@ -21,7 +21,7 @@ from ..registry import registry
 from ..states import Status
 from ..tables import EMPTY, word_with_icon
 from ..views import make, page
-from ..words import completeness, standing, whole
+from ..words import completeness, standing, state_css, whole
 from .lists import BatchList, MadeBy
 
 
@@ -91,7 +91,7 @@ class BatchAdmin(admin.ModelAdmin):
         data = getattr(batch, "kept_figures", None)
         words = [
             format_html(
-                '<span class="b-state b-state-{}">{}</span>', batch.status, completeness(batch.status, data)
+                '<span class="{}">{}</span>', state_css(batch.status, data), completeness(batch.status, data)
             )
         ]
         run = getattr(batch, "active_run", None)

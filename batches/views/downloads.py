@@ -16,6 +16,7 @@ from ..exceptions import BatchError, Refused
 from ..filters import RowFilter
 from ..grid import GridField, grid_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
+from ..tables import raw_text
 from .base import batch_page, batch_url, told
 
 FORMATS = {
@@ -79,8 +80,7 @@ def headings(handler: BatchHandler, fields: list[GridField]) -> list[str]:
 def table(handler: BatchHandler, fields: list[GridField], rows: Iterable[Any]) -> Iterator[list[Any]]:
     """Yield the rows of the table."""
     for row in rows:
-        raw = row.raw or {}
-        cells = [raw.get(field.name, plain(getattr(row, field.name))) for field in fields]
+        cells = [_cell(field, row) for field in fields]
         for field in fields:
             if field.old:
                 old = getattr(row, field.old)
@@ -90,6 +90,11 @@ def table(handler: BatchHandler, fields: list[GridField], rows: Iterable[Any]) -
             *cells, row.sequence, row.source_row, row.get_status_display(), row.get_action_display(),
             _("yes") if row.removed else _("no"), row.removed_reason, sentences,
         ]  # fmt: skip
+
+
+def _cell(field: GridField, row: Any) -> Any:
+    raw = raw_text(field, row)
+    return plain(getattr(row, field.name)) if raw is None else raw
 
 
 def plain(value: Any) -> Any:

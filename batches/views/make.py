@@ -96,14 +96,27 @@ def mapping_context(
         if heading
     }
     width = len(reading.headings)
+    samples = {heading: _samples(lines, index) for index, heading in enumerate(reading.headings)}
     return {
         "form": form, "reading": reading, "file_gone": gone,
-        "fields": [(column, form[column.field]) for column in columns],
-        "headings": [(heading, goes_to.get(heading)) for heading in reading.headings],
+        "fields": [
+            (column, form[column.field], samples.get(_chosen(form, column.field, reading), "")) for column in columns
+        ],
+        "headings": [(heading, goes_to.get(heading), samples[heading]) for heading in reading.headings],
         "lines": [(line, cells[:width]) for line, cells in lines],
         "unmapped": [heading for heading in reading.headings if heading not in goes_to],
         "may_map": rights.may(type(batch), "prepare", request.user),
     }  # fmt: skip
+
+
+def _samples(lines: list[tuple[int, list[str]]], index: int) -> str:
+    """Return the first values of a column, shortened."""
+    found: list[str] = []
+    for _line, cells in lines:
+        value = cells[index].strip() if index < len(cells) else ""
+        if value and value not in found:
+            found.append(value)
+    return ", ".join(value if len(value) <= 20 else f"{value[:19]}…" for value in found[:3])
 
 
 def _chosen(form: MappingForm, name: str, reading: Reading) -> str:

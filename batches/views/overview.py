@@ -15,7 +15,7 @@ from ..figures import scope_key
 from ..models import Run, Summary
 from ..registry import registry
 from ..states import ACTIVE, RunState, Status
-from ..words import completeness, standing
+from ..words import completeness, standing, state_css
 from .base import batch_url, load, render
 from .page import progress_of
 
@@ -35,7 +35,7 @@ FIELDS = (
 @require_safe
 def to_batch(request: HttpRequest, number: int) -> HttpResponse:
     """Send the address of a number to its batch's page."""
-    return HttpResponseRedirect(batch_url(load(request, number)))
+    return HttpResponseRedirect(batch_url(load(request, number), request.GET.urlencode()))
 
 
 @require_safe
@@ -109,6 +109,7 @@ def _listed(types: list[Any], question: Any, order: str, user: Any) -> list[dict
             f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[entry["pk"]]
         )
         entry["state"] = completeness(entry["status"], data)
+        entry["css"] = state_css(entry["status"], data)
         entry["rows"] = data["total"] if data else None
         entry["standing"] = standing(data) if entry["status"] in (Status.REVIEW, Status.READY) else []
     return found

@@ -22,7 +22,7 @@ from ..models import Event, Run, Unreadable
 from ..paging import Paging, cursor
 from ..states import ACTIVE, RunState, Severity, Status
 from ..tables import RowTable, shown
-from ..words import ICONS, completeness, whole
+from ..words import ICONS, completeness, state_css, whole
 from .base import batch_page, header, render
 from .make import mapping_context
 from .remedies import remedy_of
@@ -48,6 +48,7 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
     if batch.status == Status.DRAFT and active is None:
         context["buttons"] = buttons(batch, handler, request.user, active, None)
         context["state"] = completeness(batch.status, None)
+        context["state_css"] = state_css(batch.status, None)
         if handler.reads_file:
             return render(request, "mapping.html", context | mapping_context(request, batch, handler))
         return render(request, "draft.html", context)
@@ -65,6 +66,7 @@ def review_context(
     context: dict[str, Any] = {
         "data": data,
         "state": completeness(batch.status, data),
+        "state_css": state_css(batch.status, data),
         "buttons": buttons(batch, handler, request.user, active, data),
         "tiles": tiles(data, found.active, handler),
         "groups": [_group(group, found.active, handler, review) for group in data["issues"]],

@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from .. import actions
@@ -89,9 +90,15 @@ def unknown(request: HttpRequest, batch: Any, handler: BatchHandler, code: str) 
                     else " ".join(getattr(error, "messages", [str(error)]))
                 )
                 return told(request, Refused(sentence), reverse("batches:unknown", args=[batch.pk, code]))
-            messages.success(request, _("%(n)s rows were given a name that exists.") % {"n": whole(n)})
+            messages.success(request, _mapped(n))
             return go(request, batch_url(batch))
     return render(request, "unknown.html", _context(request, batch, handler, remedy, given, errors))
+
+
+def _mapped(n: int) -> str:
+    """Return what was done, as a sentence."""
+    one, many = "%(n)s row was given a name that exists.", "%(n)s rows were given a name that exists."
+    return ngettext(one, many, n) % {"n": whole(n)}
 
 
 def _given(request: HttpRequest) -> dict[str, str]:

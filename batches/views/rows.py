@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh, trigger_client_event
 
@@ -111,8 +112,8 @@ def _row_form(
 ) -> HttpResponse:
     """Return a row as a form: in its place for htmx, else a page."""
     table = RowTable.for_handler(handler, [found])
-    inputs = {name: form[name] for name in form.names}
-    shown = {field.name for field in grid_fields(handler)}
+    inputs = {field.name: form[field.source] for field in grid_fields(handler) if field.source}
+    shown = {field.source for field in grid_fields(handler)}
     context = header(
         batch, handler, form=form, row=found, table=table, inputs=inputs, here=back_query(request),
         others=[form[name] for name in form.names if name not in shown], subtitle=_("Row %(n)s") % {"n": found.sequence},
@@ -183,8 +184,7 @@ def set_all_aside(request: HttpRequest, batch: Any, handler: BatchHandler, verb:
             n = _set_all(request, batch, rows, verb, form.cleaned_data["reason"])
         except BatchError as error:
             return told(request, error, back)
-        sentence = _("%(n)s rows were excluded.") if verb == "exclude" else _("%(n)s rows were put back.")
-        messages.success(request, sentence % {"n": whole(n)})
+        messages.success(request, _done(verb, n))
         return go(request, back)
     n = rows.filter(removed=verb != "exclude", status__in=BEFORE).count()
     context = header(
@@ -192,6 +192,12 @@ def set_all_aside(request: HttpRequest, batch: Any, handler: BatchHandler, verb:
         said=said(found), back_url=back, subtitle=_("Exclude rows") if verb == "exclude" else _("Put rows back"),
     )  # fmt: skip
     return render(request, "bulk.html", context)
+
+
+def _done(verb: str, n: int) -> str:
+    if verb == "exclude":
+        return ngettext("%(n)s row was excluded.", "%(n)s rows were excluded.", n) % {"n": whole(n)}
+    return ngettext("%(n)s row was put back.", "%(n)s rows were put back.", n) % {"n": whole(n)}
 
 
 def _set_all(request: HttpRequest, batch: Any, rows: Any, verb: str, reason: str) -> int:

@@ -26,6 +26,15 @@
     }
   });
 
+  // The mapping: beside each field the first values of the column that is chosen for it.
+  document.addEventListener("change", function (event) {
+    var select = event.target;
+    var place = select.id && document.querySelector('.b-samples[data-for="' + select.id + '"]');
+    if (!place) return;
+    var heads = document.querySelectorAll("#preview th[data-samples]");
+    place.textContent = select.value === "" ? "" : heads[Number(select.value)].dataset.samples;
+  });
+
   // A form is sent once, however often it is pressed.
   document.addEventListener("submit", function (event) {
     var form = event.target;

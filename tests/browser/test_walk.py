@@ -1,0 +1,163 @@
+"""A file goes from upload to executed in a real browser, with mouse or keyboard, wide or narrow."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from batches import actions
+from batches.testing import make_batch
+from tests.toys.models import Box, Thing, ThingFileBatch
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+BOOK = b"""Code,Name,Color,Cost,Box,Remark
+T1,thing one,red,1.50,First,x
+T2,thing two,green,2.00,First,x
+T9,thing nine,blue,nine,Ninth,x
+T8,thing eight,red,8.00,First,x
+"""
+
+
+@pytest.fixture
+def site(page: Page, live_server, admin_user):
+    """Return a page that is logged in; at the end nothing may have been refused or failed."""
+    box = Box.objects.create(name="First")
+    for n in (1, 2, 3):
+        Thing.objects.create(code=f"T{n}", name=f"thing {n}", price=Decimal(n), box=box)
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{live_server.url}{reverse('admin:login')}")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Log in").click()
+    yield page
+    assert complaints == []
+
+
+def upload(site, live_server):
+    """Upload the book by the page that the overview leads to."""
+    site.goto(f"{live_server.url}{reverse('batches:overview')}")
+    site.get_by_role("link", name="Toy file").click()
+    site.get_by_label("File").set_input_files({"name": "book.csv", "mimeType": "text/csv", "buffer": BOOK})
+    site.get_by_label("Description").fill("Spring book")
+    site.get_by_role("button", name="Upload").click()
+
+
+def work(site):
+    """Let a worker do what waits, and the page notice it by itself."""
+    expect(site.get_by_role("button", name="Stop")).to_be_visible()
+    call_command("worker", "--once")
+    expect(site.get_by_role("button", name="Stop")).to_have_count(0, timeout=10_000)
+
+
+def test_from_upload_to_executed(site, live_server):
+    upload(site, live_server)
+    expect(site.get_by_label("Price")).to_have_value("3")
+    site.get_by_role("button", name="Read the file").click()
+    work(site)
+    expect(site.locator(".b-state").first).to_have_text("In review")
+
+    # Correct the price that could not be read, in its place; the tiles follow.
+    must_fix = site.locator("a.b-tile", has_text="Must fix")
+    expect(must_fix).to_contain_text("2")
+    site.get_by_label("Correct row 3").click()
+    cell = site.locator(".b-row-editing").get_by_label("Price")
+    expect(cell).to_have_value("nine")
+    cell.fill("nein")
+    cell.press("Enter")
+    expect(site.locator(".b-row-editing .b-error")).to_contain_text("not a number")
+    cell.fill("9.00")
+    cell.press("Enter")
+    expect(site.locator(".b-row-editing")).to_have_count(0)
+    expect(must_fix).to_contain_text("1")
+
+    # Exclude the row with the bad colour, with a reason.
+    must_fix.click()
+    expect(site.locator("tbody.b-row")).to_have_count(1)
+    site.get_by_label("Exclude row 2").click()
+    site.get_by_label("Why is it excluded?").fill("no green ones")
+    site.locator("tbody").get_by_role("button", name="Exclude").click()
+    expect(site.get_by_text("Excluded: no green ones")).to_be_visible()
+
+    site.get_by_role("link", name="Execute").click()
+    expect(site.get_by_role("heading", name="Left out: 1")).to_be_visible()
+    site.get_by_label("Type how many are left out").fill("1")
+    site.get_by_role("button", name="Execute").click()
+    work(site)
+    expect(site.locator(".b-state").first).to_have_text("Executed: 3 written, 1 left out before")
+    assert Thing.objects.get(code="T9").price == Decimal("9.00")
+    assert Thing.objects.get(code="T2").name == "thing 2"
+    assert Thing.objects.get(code="T9").box.name == "Ninth"
+
+
+def test_a_row_is_left_as_it_was_by_escape_and_corrected_by_keyboard_alone(site, live_server):
+    batch = make_batch("toy_price", user=admin(), options={"factor": "2"})
+    site.goto(f"{live_server.url}{reverse('batches:batch', args=[batch.pk])}")
+    site.get_by_label("Correct row 1").focus()
+    site.keyboard.press("Enter")
+    first = site.locator(".b-row-editing input:not([type=hidden])").first
+    expect(first).to_be_focused()
+    site.keyboard.type("changed")
+    site.keyboard.press("Escape")
+    expect(site.locator(".b-row-editing")).to_have_count(0)
+    expect(site.get_by_label("Correct row 1")).to_be_focused()
+    site.keyboard.press("Enter")
+    expect(first).to_be_focused()
+    site.keyboard.press("Tab")
+    site.keyboard.press("Control+a")
+    site.keyboard.type("1.75")
+    site.keyboard.press("Enter")
+    expect(site.locator("tbody.b-row").first).to_contain_text("1.75")
+    assert batch.rows.get(sequence=1).new_price == Decimal("1.75")
+
+
+def admin():
+    """Return the user that is logged in."""
+    return get_user_model().objects.get(username="admin")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_a_narrow_window(site, live_server, scheme):
+    site.emulate_media(color_scheme=scheme)
+    site.set_viewport_size({"width": 400, "height": 800})
+    upload(site, live_server)
+    batch = ThingFileBatch.objects.get()
+    urls = [reverse("batches:batch", args=[batch.pk])]
+    fits(site, live_server, urls)
+    actions.populate(batch, admin())
+    row = batch.rows.first()
+    urls += [
+        reverse(f"batches:{name}", args=[batch.pk])
+        for name in ("execute", "exclude_all", "options", "log", "withdraw")
+    ]
+    urls += [
+        reverse("batches:edit_row", args=[batch.pk, row.pk]),
+        reverse("batches:overview"),
+        reverse("admin:index"),
+    ]
+    urls += [reverse("admin:toys_thingfilebatch_add"), reverse("admin:toys_thingfilebatch_changelist")]
+    fits(site, live_server, urls)
+
+
+def fits(site, live_server, urls):
+    """Each page fits into the window: only tables scroll, in their own box."""
+    for url in urls:
+        site.goto(f"{live_server.url}{url}")
+        assert site.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, url
+
+
+def test_without_javascript_a_row_is_corrected_on_a_page_of_its_own(site, live_server, browser):
+    batch = make_batch("toy_price", user=admin(), options={"factor": "2"})
+    context = browser.new_context(java_script_enabled=False, storage_state=site.context.storage_state())
+    plain = context.new_page()
+    plain.goto(f"{live_server.url}{reverse('batches:batch', args=[batch.pk])}")
+    plain.get_by_label("Correct row 2").click()
+    plain.get_by_label("New price").fill("2.25")
+    plain.get_by_role("button", name="Save").click()
+    expect(plain.locator("tbody.b-row").nth(1)).to_contain_text("2.25")
+    context.close()
