@@ -79,7 +79,7 @@ class RowForm(forms.Form):
         for name in self.names:
             self.fields[name] = forms.CharField(
                 label=capfirst(handler.label(name)), required=False, max_length=10_000, strip=False,
-                widget=forms.TextInput(attrs={"autocomplete": "off", "size": 14}),
+                widget=forms.TextInput(attrs={"autocomplete": "off"}),
             )  # fmt: skip
 
     def values(self) -> dict[str, str]:

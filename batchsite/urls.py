@@ -13,6 +13,9 @@ def icon(request: HttpRequest) -> HttpResponse:
     return redirect(static("batchsite/icon.svg"))
 
 
+handler403 = "batchsite.site.forbidden"
+handler404 = "batchsite.site.not_found"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", icon),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.forms.boundfield import BoundField
+from django.forms import BoundField, CheckboxInput
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -48,6 +48,12 @@ def in_form(field: BoundField, pk: int) -> SafeString:
     if field.errors:
         attrs |= {"aria-invalid": "true", "aria-describedby": f"{field.auto_id}_error"}
     return field.as_widget(attrs=attrs)
+
+
+@register.filter
+def is_tick(field: BoundField) -> bool:
+    """Tell whether a field is a box to tick, which stands before its label."""
+    return isinstance(field.field.widget, CheckboxInput)
 
 
 @register.filter

@@ -156,7 +156,7 @@ def _group(
         "icon": ICONS["notice"] if severity == Severity.NOTICE else ICONS.get(severity, ""),
         "word": str(Severity(severity).label),
         "n_words": whole(group["n"]),
-        "remedy": remedy_of(handler, group["code"]) if review else None,
+        "remedy": remedy_of(handler, group["code"], group["field"]) if review else None,
     }
 
 

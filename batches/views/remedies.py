@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from .. import actions
 from ..exceptions import BatchError, Refused
 from ..files import CellError
+from ..findings import BUILT_IN
 from ..grid import editable_fields, visible_rows
 from ..handlers import BatchHandler
 from ..pipeline import Lookup
@@ -50,27 +51,32 @@ class Remedy:
 
     def rows(self, handler: BatchHandler, user: Any) -> QuerySet:
         """Return the rows whose value is unknown."""
-        found = visible_rows(handler, user).filter(issues__contains=[{"code": self.code}], status__in=BEFORE)
+        noted = [{"code": self.code, "field": self.row_field}]
+        found = visible_rows(handler, user).filter(issues__contains=noted, status__in=BEFORE)
         return found.filter(**{f"{self.lookup.to}__isnull": True, f"{self.row_field}__isnull": False})
 
 
-def remedy_of(handler: BatchHandler, code: str) -> Remedy | None:
-    """Return the remedy for a finding, or None if it comes from no look-up by one editable field."""
-    editable = set(editable_fields(handler))
+def remedy_of(handler: BatchHandler, code: str, field: str) -> Remedy | None:
+    """Return the remedy for a finding, or None if it is not about a name by which the type looks something up."""
+    if (
+        code in BUILT_IN
+        or f"{code}/{field}" not in handler.all_findings
+        or field not in editable_fields(handler)
+    ):
+        return None
     for lookup in handler.all_lookups:
-        if lookup.missing and lookup.missing == code and len(lookup.by[0]) == 1:
-            (target_field, row_field), *_others = lookup.by[0].items()
-            if row_field in editable:
-                return Remedy(code, lookup, target_field, row_field)
+        for alternative in lookup.by:
+            if list(alternative.values()) == [field]:
+                return Remedy(code, lookup, next(iter(alternative)), field)
     return None
 
 
 @require_http_methods(["GET", "POST"])
 @batch_page
-def unknown(request: HttpRequest, batch: Any, handler: BatchHandler, code: str) -> HttpResponse:
+def unknown(request: HttpRequest, batch: Any, handler: BatchHandler, code: str, field: str) -> HttpResponse:
     """Show the unknown values with their numbers; map those that were given a name, in all their rows."""
     must_have_right(request, handler, "edit")
-    remedy = remedy_of(handler, code)
+    remedy = remedy_of(handler, code, field)
     if remedy is None:
         raise Http404(_("There is no such finding."))
     reason = actions.why_not(batch, "edit", request.user)
@@ -89,7 +95,9 @@ def unknown(request: HttpRequest, batch: Any, handler: BatchHandler, code: str) 
                     if isinstance(error, BatchError)
                     else " ".join(getattr(error, "messages", [str(error)]))
                 )
-                return told(request, Refused(sentence), reverse("batches:unknown", args=[batch.pk, code]))
+                return told(
+                    request, Refused(sentence), reverse("batches:unknown", args=[batch.pk, code, field])
+                )
             messages.success(request, _mapped(n))
             return go(request, batch_url(batch))
     return render(request, "unknown.html", _context(request, batch, handler, remedy, given, errors))

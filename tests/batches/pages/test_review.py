@@ -200,7 +200,7 @@ def with_unknown(boss, things, settings):
 
 def test_unknown_values_are_mapped_once_for_all_their_rows(web, with_unknown):
     batch = with_unknown
-    url = reverse("batches:unknown", args=[batch.pk, "unknown_thing"])
+    url = reverse("batches:unknown", args=[batch.pk, "unknown_thing", "code"])
     assert url in text(web.get(batch_url(batch)))
     html = text(web.get(url))
     assert html.index("X1") < html.index("X2")
@@ -218,12 +218,12 @@ def test_unknown_values_are_mapped_once_for_all_their_rows(web, with_unknown):
 
 
 def test_a_name_that_does_not_exist_is_refused_beside_it(web, with_unknown):
-    url = reverse("batches:unknown", args=[with_unknown.pk, "unknown_thing"])
+    url = reverse("batches:unknown", args=[with_unknown.pk, "unknown_thing", "code"])
     html = text(web.post(url, {"value": ["X1"], "name": ["T99"]}))
     assert "T99" in html
     assert "choose one that exists" in html
     assert not with_unknown.rows.filter(code="T99").exists()
-    assert web.get(reverse("batches:unknown", args=[with_unknown.pk, "rise"])).status_code == 404
+    assert web.get(reverse("batches:unknown", args=[with_unknown.pk, "rise", "new_price"])).status_code == 404
 
 
 def test_a_scope_holds_for_grid_figures_downloads_bulk_and_rows(
