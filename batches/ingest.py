@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from contextlib import closing
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -11,6 +12,7 @@ from django.db.models import Value
 from django.utils.translation import gettext as _
 
 from . import sql
+from .ahead import ahead
 from .cells import Cells, Repaired, copy_lines, limited
 from .conf import conf
 from .exceptions import FileRefused
@@ -24,15 +26,13 @@ if TYPE_CHECKING:
     from .handlers import BatchHandler
 
 STAGING = "batch_staging"
-# Rows that one INSERT takes from staging: about a second's work, so that progress shows and a stop is heard.
-LANDING_ROWS = 100_000
+# Rows that one COPY and one INSERT take: less than a second's work, so that progress shows and a stop is heard.
+LANDING_ROWS = 50_000
 MAX_UNREADABLE = 10_000
 # Records that are converted at once.
 CHUNK = 1_000
 
 __all__ = ["FileRows", "Repaired", "Staging", "limited"]
-# Rows of a hook in Python that one COPY takes.
-GATHERED_ROWS = 10_000
 
 
 class Staging:
@@ -88,38 +88,30 @@ class Staging:
                 found[field] = ""
         return found
 
-    def fill(self, names: Sequence[str], lines: Iterator[str], at_once: int | None = None) -> int:
-        """COPY lines into the table; return the rows.
-
-        With `at_once` so many lines are gathered before each COPY: for lines that are made by asking the database, which a
-        connection cannot do during its own COPY.
-        """
+    def take(self, names: Sequence[str], parts: Iterable[Iterator[str]]) -> int:
+        """COPY lines and insert the rows that they make, part by part, finished where the refresh is declared; return the rows."""
         columns = self.create(names)
-        parts = [lines] if at_once is None else gathered(lines, at_once)
+        staged = self.selected({name: f"s.{sql.column(self.model, name)}" for name in names})
+        source = Sql(f"SELECT {staged.text} FROM {STAGING} s", staged.params)
+        pipeline = self.pipeline()
         rows = 0
         for part in parts:
-            rows += sql.copy_in(self.using, STAGING, columns, part)
-        sql.run(self.using, f"CREATE INDEX ON {STAGING} USING brin (sequence) WITH (pages_per_range = 16)")
-        # By these it is sought and joined; figures on all columns would take several times as long.
+            if rows:
+                sql.run(self.using, f"TRUNCATE pg_temp.{STAGING}")
+            taken = sql.copy_in(self.using, STAGING, columns, part)
+            if not rows:
+                self._analyze(names)
+            pipeline.insert(source)
+            rows += taken
+            self.handler.progress(rows)
+        sql.run(self.using, f"DROP TABLE pg_temp.{STAGING}")
+        return rows
+
+    def _analyze(self, names: Sequence[str]) -> None:
+        """Gather figures on what rows are sought and joined by; on all columns it would take several times as long."""
         sought = {name for lookup in self.handler.all_lookups for name in lookup.needs()} & {*names}
         planned = ", ".join(sql.column(self.model, name) for name in ["sequence", *sorted(sought)])
         sql.run(self.using, f"ANALYZE {STAGING} ({planned})")
-        return rows
-
-    def land(self, rows: int, names: Sequence[str]) -> None:
-        """Insert the staged rows, finished where the refresh is declared."""
-        pipeline = self.pipeline()
-        columns = self.selected({name: f"s.{sql.column(self.model, name)}" for name in names})
-        for first in range(1, rows + 1, LANDING_ROWS):
-            last = first + LANDING_ROWS - 1
-            pipeline.insert(
-                Sql(
-                    f"SELECT {columns.text} FROM {STAGING} s WHERE s.sequence BETWEEN %s AND %s",
-                    (*columns.params, first, last),
-                )
-            )
-            self.handler.progress(rows + min(last, rows))
-        sql.run(self.using, f"DROP TABLE pg_temp.{STAGING}")
 
     def pipeline(self) -> Pipeline:
         """Return the chain for new rows: the whole refresh if it is declared, else nothing."""
@@ -135,9 +127,8 @@ class Staging:
             return 0
         names = self._names(first)
         staged = ["sequence", *names]
-        rows = self.fill(staged, self._lines(first, iterator, names), GATHERED_ROWS)
-        self.land(rows, staged)
-        return rows
+        # Lines are gathered before each COPY: they may be made by asking the database, which a connection cannot do during it.
+        return self.take(staged, gathered(self._lines(first, iterator, names), LANDING_ROWS))
 
     def _names(self, record: dict[str, Any] | BatchRowBase) -> list[str]:
         if isinstance(record, dict):
@@ -185,6 +176,12 @@ def gathered(lines: Iterator[str], number: int) -> Iterator[Iterator[str]]:
         yield iter(part)
 
 
+def gathered_lazily(lines: Iterator[str], number: int) -> Iterator[Iterator[str]]:
+    """Yield lines in parts, each of which must be used up before the next."""
+    for first in lines:
+        yield chain([first], islice(lines, number - 1))
+
+
 def _plain(value: Any) -> Any:
     return value.pk if isinstance(value, models.Model) else value
 
@@ -211,13 +208,13 @@ class FileRows:
                 "issues",
                 *[cells.field for cells in plan],
             ]
-            rows = staging.fill(names, self._lines(reader, plan))
+            with closing(ahead(self._lines(reader, plan), LANDING_ROWS // CHUNK)) as lines:
+                rows = staging.take(names, gathered_lazily(lines, LANDING_ROWS // CHUNK))
         if not rows and not self.bad:
             raise FileRefused(
                 _("%(name)r has headings but no records; send a file with at least one.")
                 % {"name": self.batch.original_name}
             )
-        staging.land(rows, names)
         self._save_bad()
         self.batch.records = rows + len(self.bad) + reader.blank
         self.batch.blank_records = reader.blank
@@ -276,7 +273,6 @@ class FileRows:
         while chunk := list(islice(records, CHUNK)):
             yield copy_lines(plan, rows + 1, chunk)
             rows += len(chunk)
-            self.handler.progress(rows)
             if rows > limit:
                 raise FileRefused(
                     _("%(name)r has more than %(limit)d records; split it.")
