@@ -82,7 +82,7 @@ def print_table(results: list[dict[str, Any]]) -> None:
                 f"{found['seconds']:.3f}",
                 "" if baseline is None else f"{baseline:.3f}",
                 "" if ratio is None else f"{ratio:.2f}x",
-                f"{target:g}" + ("s" if ratio is None else "x"),
+                "" if target is None else f"{target:g}" + ("s" if ratio is None else "x"),
                 floor,
                 f"{found['peak_mb']:.0f}",
                 f"{found['growth_mb']:.0f}",

@@ -18,7 +18,7 @@ from .measure import Step, in_turn, result
 
 def rounds_of(rows: int) -> int:
     """Return how often each contender runs."""
-    return 5 if rows <= 200_000 else 2
+    return 3 if rows <= 200_000 else 2
 
 
 def populate(rows: int) -> Iterator[dict[str, Any]]:
