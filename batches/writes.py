@@ -6,36 +6,19 @@ review become conflicts, the others are marked and then written. Nobody's change
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from . import sql
-from .changes import FieldChange, Target
+from .changes import Target
+from .conflicts import Conflicts, Piece, changes, column
 from .pipeline import Lookup, Pipeline, Stage
 from .sql import Sql, quote
-from .states import EFFECTIVE, RowAction, RowStatus
+from .states import RowAction, RowStatus
 
-
-@dataclass(frozen=True)
-class Piece:
-    """A range of rows of one batch: what a whole hook gets at once."""
-
-    batch: int
-    first: int
-    last: int
-
-    def where(self, alias: str, status: tuple[str, ...] | None = EFFECTIVE) -> Sql:
-        """Return the condition that a row belongs to the piece, is not excluded and stands so."""
-        text = f"{alias}.batch_id = %s AND {alias}.sequence BETWEEN %s AND %s"
-        params: tuple[Any, ...] = (self.batch, self.first, self.last)
-        if status is not None:
-            text += f" AND NOT {alias}.removed AND {alias}.status IN ({', '.join(['%s'] * len(status))})"
-            params = (*params, *[str(s) for s in status])
-        return Sql(text, params)
-
+__all__ = ["Piece", "Writer", "constant_default"]
 
 APPLIED = (RowStatus.APPLIED,)
 
@@ -54,19 +37,13 @@ class Writer:
         self.targets = targets
         self.lookups = lookups
         self.using = using
+        self.conflicts = Conflicts(row_model, lookups, using)
         self.rows = sql.table(row_model)
         self.now = "statement_timestamp()"
 
     def write(self, piece: Piece, on_conflict: str = "skip") -> None:
         """Write one piece; afterwards each of its effective rows is applied or a conflict."""
-        for target in self.targets.values():
-            if target.shared:
-                self._create_shared(target, piece)
-            elif target.updates or target.deletes:
-                self._lock(target, piece)
-        for target in self.targets.values():
-            if not target.shared:
-                self._mark_conflicts(target, piece)
+        self.compare(piece)
         if on_conflict == "stop" and self._count(piece, (RowStatus.CONFLICT,)):
             return
         creating = self._mark(piece)
@@ -77,6 +54,17 @@ class Writer:
                 self._update(target, piece)
             if target.deletes:
                 self._delete(target, piece)
+
+    def compare(self, piece: Piece) -> None:
+        """Make what several rows name, lock the targets in the order of their keys, and mark the rows that are in conflict."""
+        for target in self.targets.values():
+            if target.shared:
+                self._create_shared(target, piece)
+            elif target.updates or target.deletes:
+                self.conflicts.lock(target, piece)
+        for target in self.targets.values():
+            if not target.shared:
+                self.conflicts.mark(target, piece)
 
     def _count(self, piece: Piece, status: tuple[str, ...]) -> int:
         where = piece.where("r", status)
@@ -138,151 +126,15 @@ class Writer:
             return Sql(f" AND ({inner.text.split(' WHERE ', 1)[1].replace(alias, 'r.')})", inner.params)
         return Sql(f" AND r.{sql.pk_column(self.row_model)} IN ({inner.text})", inner.params)
 
-    def _lock(self, target: Target, piece: Piece) -> None:
-        """Lock the targets of a piece in primary key order, so that two batches never wait for each other in a circle."""
-        where = piece.where("r")
-        pk = sql.pk_column(target.model)
-        mode = "FOR UPDATE" if target.deletes else "FOR NO KEY UPDATE"
-        sql.run(
-            self.using,
-            f"SELECT count(*) FROM (SELECT t.{pk} FROM {sql.table(target.model)} t WHERE t.{pk} IN"
-            f" (SELECT r.{quote(target.link)} FROM {self.rows} r WHERE {where.text}) ORDER BY t.{pk} {mode}) AS locked",
-            where.params,
-        )
-
-    def _mark_conflicts(self, target: Target, piece: Piece) -> None:
-        """Mark rows whose target is gone, changed since review, in use, or there although it was to be made."""
-        if target.updates or target.deletes:
-            self._mark_moved(target, piece)
-        if target.creates and target.key:
-            self._mark_existing(target, piece)
-
-    def _mark_moved(self, target: Target, piece: Piece) -> None:
-        entries, conditions, params = [], [], []
-        for update in target.updates:
-            moved = self._moved(update, target)
-            was, now, want = (
-                self._column(update.old),
-                f"t.{sql.column(target.model, update.name)}",
-                self._column(update.new),
-            )
-            label = str(target.model._meta.get_field(update.name).verbose_name)  # type: ignore[union-attr]
-            entries.append(
-                f"CASE WHEN {moved} THEN jsonb_build_object('code', 'changed_since', 'field', %s::text, 'severity', 'error',"
-                f" 'params', jsonb_build_object('field', %s::text, 'was', ({was})::text, 'now', ({now})::text,"
-                f" 'want', ({want})::text)) END"
-            )
-            params += [update.new, label]
-            conditions.append(moved)
-        pk = sql.pk_column(target.model)
-        link = f"r.{quote(target.link)}"
-        gone = f"(t.{pk} IS NULL AND {link} IS NOT NULL)"
-        entries.append(
-            f"CASE WHEN {gone} THEN jsonb_build_object('code', 'gone', 'field', '', 'severity', 'error') END"
-        )
-        conditions.append(gone)
-        if target.deletes:
-            entry, condition = self._undeletable(target)
-            entries += entry
-            conditions += condition
-            params.append(target.to)
-        self._set_conflicts(
-            piece,
-            entries,
-            params,
-            f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}",
-            f"{link} IS NOT NULL AND ({' OR '.join(conditions)})",
-            [target.to] if target.deletes else [],
-        )
-
-    def _undeletable(self, target: Target) -> tuple[list[str], list[str]]:
-        """Return the entries and conditions of a delete that may not be: changed since review, or referred to."""
-        pk = sql.pk_column(target.model)
-        changed = "r.base -> %s IS DISTINCT FROM to_jsonb(t)"
-        entries = [
-            f"CASE WHEN {changed} THEN jsonb_build_object('code', 'changed_since', 'field', '', 'severity', 'error') END"
-        ]
-        conditions = [changed]
-        for relation in target.model._meta.related_objects:
-            if not relation.field.db_constraint:
-                continue
-            used = (
-                f"EXISTS (SELECT 1 FROM {sql.table(relation.related_model)} u"
-                f" WHERE u.{quote(relation.field.column)} = t.{pk})"
-            )
-            name = str(relation.related_model._meta.verbose_name_plural).replace("'", "''").replace("%", "%%")
-            entries.append(
-                f"CASE WHEN {used} THEN jsonb_build_object('code', 'in_use', 'field', '', 'severity', 'error',"
-                f" 'params', jsonb_build_object('by', '{name}')) END"
-            )
-            conditions.append(used)
-        return entries, conditions
-
-    def _mark_existing(self, target: Target, piece: Piece) -> None:
-        """Mark rows that were to create something which exists by now."""
-        lookup = self.lookups.get(target.to)
-        alternatives = lookup.by if lookup else (target.key,)
-        links = [name for name in target.key.values() if self.row_model._meta.get_field(name).is_relation]
-        tests, params = [], []
-        for alternative in alternatives:
-            matched = target.model._base_manager.order_by()
-            if lookup is not None and lookup.where is not None:
-                matched = matched.filter(lookup.where)
-            inner = sql.compiled(
-                matched.values_list(*[target.model._meta.get_field(n).attname for n in alternative]),
-                self.using,
-            )  # type: ignore[union-attr]
-            heads = [f"k{n}" for n in range(len(alternative))]
-            equal = " AND ".join(
-                f"x.{h} = {self._column(n)}" for h, n in zip(heads, alternative.values(), strict=True)
-            )
-            tests.append(f"EXISTS (SELECT 1 FROM ({inner.text}) AS x({', '.join(heads)}) WHERE {equal})")
-            params += inner.params
-        linked = "".join(f" AND {self._column(name)} IS NOT NULL" for name in links)
-        condition = f"r.{quote(target.link)} IS NULL{linked} AND ({' OR '.join(tests)})"
-        entry = "jsonb_build_object('code', 'exists_now', 'field', '', 'severity', 'error')"
-        self._set_conflicts(piece, [entry], [], "", condition, params)
-
-    def _set_conflicts(
-        self,
-        piece: Piece,
-        entries: list[str],
-        params: list[Any],
-        join: str,
-        condition: str,
-        condition_params: list[Any],
-    ) -> None:
-        where = piece.where("r")
-        pk = sql.pk_column(self.row_model)
-        sql.run(
-            self.using,
-            f"UPDATE {self.rows} mine SET status = 'conflict',"
-            f" issues = COALESCE(mine.issues, '[]'::jsonb) || found.entries FROM"
-            f" (SELECT r.{pk} AS pk, to_jsonb(array_remove(ARRAY[{', '.join(entries)}]::jsonb[], NULL)) AS entries"
-            f" FROM {self.rows} r {join} WHERE {where.text} AND {condition}) found WHERE mine.{pk} = found.pk",
-            (*params, *where.params, *condition_params),
-        )
-
     def _column(self, row_field: str) -> str:
         return f"r.{sql.column(self.row_model, row_field)}"
-
-    def _changes(self, update: FieldChange) -> str:
-        new, old = self._column(update.new), self._column(update.old)
-        return f"({new} IS NOT NULL AND {new} IS DISTINCT FROM {old})"
-
-    def _moved(self, update: FieldChange, target: Target) -> str:
-        """Return the condition that production is neither as it was at review nor as the row wants it."""
-        now = f"t.{sql.column(target.model, update.name)}"
-        there = f"t.{sql.pk_column(target.model)} IS NOT NULL"
-        return (
-            f"({there} AND {self._changes(update)} AND {now} IS DISTINCT FROM {self._column(update.old)}"
-            f" AND {now} IS DISTINCT FROM {self._column(update.new)})"
-        )
 
     def _mark(self, piece: Piece) -> dict[str, int]:
         """Mark the rows that will be written and allot the keys of what they create; return link -> number of creates."""
         creating = [t for t in self.targets.values() if t.creates and not t.shared]
-        sets, params, counts = [], [], []
+        sets: list[str] = []
+        params: list[Any] = []
+        counts: list[str] = []
         for target in creating:
             condition = self._creates(target)
             counts.append(f"count(*) FILTER (WHERE {condition.text})")
@@ -311,10 +163,12 @@ class Writer:
         for row_field in target.key.values():
             other = self.targets.get(row_field)
             if other is None or not other.creates or other.shared:
-                parts.append(f"{self._column(row_field)} IS NOT NULL")
+                parts.append(f"{column(self.row_model, row_field)} IS NOT NULL")
         if target.updates:
             parts.append(
-                "(" + " OR ".join(f"{self._column(u.new)} IS NOT NULL" for u in target.updates) + ")"
+                "("
+                + " OR ".join(f"{column(self.row_model, u.new)} IS NOT NULL" for u in target.updates)
+                + ")"
             )
         condition = self._rows_where(target.create_when)
         return Sql(" AND ".join(parts) + condition.text, condition.params)
@@ -331,13 +185,15 @@ class Writer:
 
     def _insert_values(self, target: Target) -> tuple[list[str], list[str], list[Any]]:
         """Return columns and values of an INSERT: what the rows give, else the target's own defaults."""
-        columns, values, params = [], [], []
+        columns: list[str] = []
+        values: list[str] = []
+        params: list[Any] = []
         for field in target.model._meta.concrete_fields:
             if field.primary_key or getattr(field, "generated", False):
                 continue
             default, has_default = constant_default(field)
             if field.name in target.create_fields:
-                value = self._column(target.create_fields[field.name])
+                value = column(self.row_model, target.create_fields[field.name])
                 if has_default and not field.null:
                     value = f"COALESCE({value}, %s)"
                     params.append(default)
@@ -391,9 +247,9 @@ class Writer:
         """Write the changed fields of targets that were there before."""
         sets, tests = [], []
         for update in target.updates:
-            name, new = sql.column(target.model, update.name), self._column(update.new)
-            sets.append(f"{name} = CASE WHEN {self._changes(update)} THEN {new} ELSE t.{name} END")
-            tests.append(f"({self._changes(update)} AND t.{name} IS DISTINCT FROM {new})")
+            name, new = sql.column(target.model, update.name), column(self.row_model, update.new)
+            sets.append(f"{name} = CASE WHEN {changes(self.row_model, update)} THEN {new} ELSE t.{name} END")
+            tests.append(f"({changes(self.row_model, update)} AND t.{name} IS DISTINCT FROM {new})")
         sets += [
             f"{quote(f.column)} = {self.now}"
             for f in target.model._meta.concrete_fields

@@ -1,0 +1,192 @@
+"""Find what moved in production since review: lock the targets of a piece, compare, mark the rows that are in conflict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+
+from . import sql
+from .changes import FieldChange, Target
+from .pipeline import Lookup
+from .sql import Sql, quote
+from .states import EFFECTIVE
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A range of rows of one batch: what a whole hook gets at once."""
+
+    batch: int
+    first: int
+    last: int
+
+    def where(self, alias: str, status: tuple[str, ...] | None = EFFECTIVE) -> Sql:
+        """Return the condition that a row belongs to the piece, is not excluded and stands so."""
+        text = f"{alias}.batch_id = %s AND {alias}.sequence BETWEEN %s AND %s"
+        params: tuple[Any, ...] = (self.batch, self.first, self.last)
+        if status is not None:
+            text += f" AND NOT {alias}.removed AND {alias}.status IN ({', '.join(['%s'] * len(status))})"
+            params = (*params, *[str(s) for s in status])
+        return Sql(text, params)
+
+
+def column(row_model: type[models.Model], row_field: str) -> str:
+    """Return a field's column over the alias r of the row table."""
+    return f"r.{sql.column(row_model, row_field)}"
+
+
+def changes(row_model: type[models.Model], update: FieldChange) -> str:
+    """Return the condition that a row changes a field; an empty cell keeps what is there."""
+    new, old = column(row_model, update.new), column(row_model, update.old)
+    return f"({new} IS NOT NULL AND {new} IS DISTINCT FROM {old})"
+
+
+class Conflicts:
+    """Locks the targets of a piece, and marks the rows whose target is not what it was at review."""
+
+    def __init__(self, row_model: type[models.Model], lookups: dict[str, Lookup], using: str) -> None:
+        self.row_model = row_model
+        self.lookups = lookups
+        self.using = using
+        self.rows = sql.table(row_model)
+
+    def lock(self, target: Target, piece: Piece) -> None:
+        """Lock the targets of a piece in primary key order, so that two batches never wait for each other in a circle."""
+        where = piece.where("r")
+        pk = sql.pk_column(target.model)
+        mode = "FOR UPDATE" if target.deletes else "FOR NO KEY UPDATE"
+        sql.run(
+            self.using,
+            f"SELECT count(*) FROM (SELECT t.{pk} FROM {sql.table(target.model)} t WHERE t.{pk} IN"
+            f" (SELECT r.{quote(target.link)} FROM {self.rows} r WHERE {where.text}) ORDER BY t.{pk} {mode}) AS locked",
+            where.params,
+        )
+
+    def mark(self, target: Target, piece: Piece) -> None:
+        """Mark rows whose target is gone, changed since review, in use, or there although it was to be made."""
+        if target.updates or target.deletes:
+            self._mark_moved(target, piece)
+        if target.creates and target.key:
+            self._mark_existing(target, piece)
+
+    def _mark_moved(self, target: Target, piece: Piece) -> None:
+        entries, conditions, params = [], [], []
+        for update in target.updates:
+            moved = self._moved(update, target)
+            was, now, want = (
+                self._column(update.old),
+                f"t.{sql.column(target.model, update.name)}",
+                self._column(update.new),
+            )
+            label = str(target.model._meta.get_field(update.name).verbose_name)  # type: ignore[union-attr]
+            entries.append(
+                f"CASE WHEN {moved} THEN jsonb_build_object('code', 'changed_since', 'field', %s::text, 'severity', 'error',"
+                f" 'params', jsonb_build_object('field', %s::text, 'was', ({was})::text, 'now', ({now})::text,"
+                f" 'want', ({want})::text)) END"
+            )
+            params += [update.new, label]
+            conditions.append(moved)
+        pk = sql.pk_column(target.model)
+        link = f"r.{quote(target.link)}"
+        gone = f"(t.{pk} IS NULL AND {link} IS NOT NULL)"
+        entries.append(
+            f"CASE WHEN {gone} THEN jsonb_build_object('code', 'gone', 'field', '', 'severity', 'error') END"
+        )
+        conditions.append(gone)
+        if target.deletes:
+            entry, condition = self._undeletable(target)
+            entries += entry
+            conditions += condition
+            params.append(target.to)
+        self._set_conflicts(
+            piece,
+            entries,
+            params,
+            f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}",
+            f"{link} IS NOT NULL AND ({' OR '.join(conditions)})",
+            [target.to] if target.deletes else [],
+        )
+
+    def _undeletable(self, target: Target) -> tuple[list[str], list[str]]:
+        """Return the entries and conditions of a delete that may not be: changed since review, or referred to."""
+        pk = sql.pk_column(target.model)
+        changed = "r.base -> %s IS DISTINCT FROM to_jsonb(t)"
+        entries = [
+            f"CASE WHEN {changed} THEN jsonb_build_object('code', 'changed_since', 'field', '', 'severity', 'error') END"
+        ]
+        conditions = [changed]
+        for relation in target.model._meta.related_objects:
+            if not getattr(relation.field, "db_constraint", False):
+                continue
+            used = (
+                f"EXISTS (SELECT 1 FROM {sql.table(relation.related_model)} u"
+                f" WHERE u.{quote(relation.field.column)} = t.{pk})"
+            )
+            name = str(relation.related_model._meta.verbose_name_plural).replace("'", "''").replace("%", "%%")
+            entries.append(
+                f"CASE WHEN {used} THEN jsonb_build_object('code', 'in_use', 'field', '', 'severity', 'error',"
+                f" 'params', jsonb_build_object('by', '{name}')) END"
+            )
+            conditions.append(used)
+        return entries, conditions
+
+    def _mark_existing(self, target: Target, piece: Piece) -> None:
+        """Mark rows that were to create something which exists by now."""
+        lookup = self.lookups.get(target.to)
+        alternatives = lookup.by if lookup else (target.key,)
+        links = [name for name in target.key.values() if self.row_model._meta.get_field(name).is_relation]
+        options: Any = target.model._meta
+        tests: list[str] = []
+        params: list[Any] = []
+        for alternative in alternatives:
+            matched = target.model._base_manager.order_by()
+            if lookup is not None and lookup.where is not None:
+                matched = matched.filter(lookup.where)
+            inner = sql.compiled(
+                matched.values_list(*[options.get_field(n).attname for n in alternative]),
+                self.using,
+            )
+            heads = [f"k{n}" for n in range(len(alternative))]
+            equal = " AND ".join(
+                f"x.{h} = {self._column(n)}" for h, n in zip(heads, alternative.values(), strict=True)
+            )
+            tests.append(f"EXISTS (SELECT 1 FROM ({inner.text}) AS x({', '.join(heads)}) WHERE {equal})")
+            params += inner.params
+        linked = "".join(f" AND {self._column(name)} IS NOT NULL" for name in links)
+        condition = f"r.{quote(target.link)} IS NULL{linked} AND ({' OR '.join(tests)})"
+        entry = "jsonb_build_object('code', 'exists_now', 'field', '', 'severity', 'error')"
+        self._set_conflicts(piece, [entry], [], "", condition, params)
+
+    def _set_conflicts(
+        self,
+        piece: Piece,
+        entries: list[str],
+        params: list[Any],
+        join: str,
+        condition: str,
+        condition_params: list[Any],
+    ) -> None:
+        where = piece.where("r")
+        pk = sql.pk_column(self.row_model)
+        sql.run(
+            self.using,
+            f"UPDATE {self.rows} mine SET status = 'conflict',"
+            f" issues = COALESCE(mine.issues, '[]'::jsonb) || found.entries FROM"
+            f" (SELECT r.{pk} AS pk, to_jsonb(array_remove(ARRAY[{', '.join(entries)}]::jsonb[], NULL)) AS entries"
+            f" FROM {self.rows} r {join} WHERE {where.text} AND {condition}) found WHERE mine.{pk} = found.pk",
+            (*params, *where.params, *condition_params),
+        )
+
+    def _column(self, row_field: str) -> str:
+        return column(self.row_model, row_field)
+
+    def _moved(self, update: FieldChange, target: Target) -> str:
+        """Return the condition that production is neither as it was at review nor as the row wants it."""
+        now = f"t.{sql.column(target.model, update.name)}"
+        there = f"t.{sql.pk_column(target.model)} IS NOT NULL"
+        return (
+            f"({there} AND {changes(self.row_model, update)} AND {now} IS DISTINCT FROM {self._column(update.old)}"
+            f" AND {now} IS DISTINCT FROM {self._column(update.new)})"
+        )
