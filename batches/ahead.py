@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import Any
@@ -17,7 +17,7 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterator[Any], number: int) -> Iterator[Any]:
+def ahead(items: Iterator[Any], number: int) -> Generator[Any, None, None]:
     """Yield items that a thread makes, up to `number` before they are asked for; close it to end the thread.
 
     What makes them must not use the database: a thread has a connection of its own, outside the caller's transaction.

@@ -46,7 +46,7 @@ class Staging:
 
     def create(self, names: Sequence[str]) -> list[str]:
         """Make the table empty, with the columns of these fields; return them."""
-        columns = [self.model._meta.get_field(name).column for name in names]  # type: ignore[union-attr]
+        columns = [str(self.model._meta.get_field(name).column) for name in names]  # type: ignore[union-attr]
         sql.run(self.using, f"DROP TABLE IF EXISTS pg_temp.{STAGING}")
         sql.run(
             self.using,
@@ -73,7 +73,8 @@ class Staging:
 
     def defaults(self) -> dict[models.Field, Any]:
         """Return the constants that rows have unless they say otherwise."""
-        found: dict[models.Field, Any] = {self.model._meta.get_field("batch"): self.handler.batch.pk}  # type: ignore[dict-item]
+        options: Any = self.model._meta
+        found: dict[models.Field, Any] = {options.get_field("batch"): self.handler.batch.pk}
         for field in self.fields:
             if field.name != "batch" and field.has_default() and not callable(field.default):
                 found[field] = (
@@ -254,7 +255,8 @@ class FileRows:
         if len(self.bad) >= MAX_UNREADABLE:
             raise FileRefused(
                 _(
-                    "More than %(limit)d records of %(name)r cannot be read (the last at row %(row)d: %(reason)s). Check delimiter and encoding."
+                    "More than %(limit)d records of %(name)r cannot be read (the last at row %(row)d: %(reason)s)."
+                    " Check delimiter and encoding."
                 )
                 % {
                     "limit": MAX_UNREADABLE,

@@ -69,7 +69,7 @@ def _folded(stages: Sequence[Stage]) -> list[Stage]:
             found |= {k.to: place for k in stage.lookups if k.unique and len(k.by) == 1}
             continue
         for name, value in stage.values.items():
-            link, _, path = value.name.partition("__") if type(value) is F else ("", "", "")
+            link, _, path = getattr(value, "name", "").partition("__") if type(value) is F else ("", "", "")
             if link in found and path and "__" not in path:
                 earlier = folded[found[link]]
                 folded[found[link]] = replace(earlier, along={**earlier.along, name: (link, path)})
@@ -93,7 +93,7 @@ class Pipeline:
 
     def _derived(self, stage: Stage) -> set[str]:
         names = set(stage.values) | {lookup.to for lookup in stage.lookups}
-        return {self.model._meta.get_field(name).column for name in names}  # type: ignore[union-attr]
+        return {self._column(name) for name in names}
 
     def _compile(self, stage: Stage) -> Sql:
         return self._lookup_select(stage) if stage.lookups else self._value_select(stage)
@@ -114,11 +114,11 @@ class Pipeline:
                 keys.append(f"{alias}.pk")
                 found |= {self._column(name): f"{alias}.a{n}" for n, name in enumerate(along)}
             found[self._column(lookup.to)] = f"COALESCE({', '.join(keys)})"
-        select = ", ".join(found.get(c, f"{self.table}.{quote(c)}") for c in self.columns)
+        select = ", ".join(found.get(str(c), f"{self.table}.{quote(c)}") for c in self.columns)
         return Sql(f"SELECT {select} FROM {self.table} {' '.join(joins)}", tuple(params))
 
     def _column(self, name: str) -> str:
-        return self.model._meta.get_field(name).column  # type: ignore[union-attr]
+        return str(self.model._meta.get_field(name).column)  # type: ignore[union-attr]
 
     def _join(self, lookup: Lookup, alternative: dict[str, str], alias: str, along: list[str]) -> Sql:
         target = self.model._meta.get_field(lookup.to).related_model
@@ -147,7 +147,8 @@ class Pipeline:
     def _value_select(self, stage: Stage) -> Sql:
         """Return the SELECT that the ORM makes of expressions; they may span the row's links."""
         by_column = {self.model._meta.get_field(n).column: value for n, value in stage.values.items()}  # type: ignore[union-attr]
-        names, annotations = [], {}
+        names: list[str] = []
+        annotations: dict[str, Any] = {}
         for f in self.fields:
             if f.column in by_column:
                 alias = f"new_{len(annotations)}_"
