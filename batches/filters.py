@@ -121,6 +121,9 @@ class RowFilter(django_filters.FilterSet):
             return data["actions"].get(active["action"], 0)
         if active == {"excluded": "yes"}:
             return data["excluded"]
+        if set(active) == {"finding"} and ":" in active["finding"]:
+            groups = {group_key(group): group["n"] for group in data["issues"]}
+            return groups.get(active["finding"], 0)
         if set(active) == {"status"}:
             return data["counts"].get(active["status"], 0)
         return None

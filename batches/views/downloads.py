@@ -16,6 +16,7 @@ from ..exceptions import BatchError, Refused
 from ..filters import RowFilter
 from ..grid import GridField, grid_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
+from ..states import RowAction, RowStatus
 from ..tables import raw_text
 from .base import batch_page, batch_url, told
 
@@ -79,6 +80,10 @@ def headings(handler: BatchHandler, fields: list[GridField]) -> list[str]:
 
 def table(handler: BatchHandler, fields: list[GridField], rows: Iterable[Any]) -> Iterator[list[Any]]:
     """Yield the rows of the table."""
+    # Once, not once a row: translating a word costs more than reading the row.
+    stands = {status.value: str(status.label) for status in RowStatus}
+    does = {action.value: str(action.label) for action in RowAction}
+    yes, no = _("yes"), _("no")
     for row in rows:
         cells = [_cell(field, row) for field in fields]
         for field in fields:
@@ -87,8 +92,8 @@ def table(handler: BatchHandler, fields: list[GridField], rows: Iterable[Any]) -
                 cells.append(plain(getattr(old, field.shown, None) if field.shown else old))
         sentences = " ".join(handler.message(entry) for entry in row.issues or [])
         yield [
-            *cells, row.sequence, row.source_row, row.get_status_display(), row.get_action_display(),
-            _("yes") if row.removed else _("no"), row.removed_reason, sentences,
+            *cells, row.sequence, row.source_row, stands[row.status], does[row.action],
+            yes if row.removed else no, row.removed_reason, sentences,
         ]  # fmt: skip
 
 

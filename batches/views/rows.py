@@ -80,10 +80,11 @@ def _save(
     request: HttpRequest, batch: Any, handler: BatchHandler, found: Any, form: RowForm
 ) -> HttpResponse | None:
     """Take a correction; None if the form has to be shown again with what was wrong."""
+    values = form.values()
     try:
-        actions.edit_row(
-            batch, request.user, found.pk, form.values(), version=form.cleaned_data["version"], door=actions.PAGE
-        )  # fmt: skip
+        if values:
+            version = form.cleaned_data["version"]
+            actions.edit_row(batch, request.user, found.pk, values, version=version, door=actions.PAGE)
     except EditRefused as error:
         for name, sentence in error.errors.items():
             form.add_error(name, sentence)
