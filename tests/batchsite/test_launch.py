@@ -66,7 +66,11 @@ def launch(var, port):
 def children(process):
     """Return number -> command line of a process's children."""
     numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return {int(n): Path(f"/proc/{n}/cmdline").read_bytes().replace(b"\0", b" ").decode() for n in numbers}
+    found = {}
+    for number in numbers:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended between the two looks
+            found[int(number)] = Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return found
 
 
 def child_named(process, word):
