@@ -35,7 +35,8 @@ def start(
     Raises Refused or Forbidden.
     """
     entry = VERB[verb]
-    assert entry.run is not None, f"{verb} is no long work"
+    if entry.run is None:
+        raise ValueError(f"{verb!r} is no long work; call its own function.")
     with changing(batch, verb, user, door, revision=revision) as change:
         before = change.batch.status
         params = {"back": before, "revision": change.batch.revision}

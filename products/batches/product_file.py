@@ -150,8 +150,9 @@ COST = {
     "unit_cost": "new_unit_cost",
 }
 # What people call what we call so.
-UNITS = {"ea": "each", "floz": "fl oz", "fl. oz": "fl oz", "fl.oz": "fl oz", "ounce": "oz", "lbs": "lb", "pound": "lb", "gr": "g",
-         "gm": "g", "grm": "g", "liter": "l", "litre": "l", "lt": "l", "ltr": "l", "mlt": "ml", "count": "ct", "pack": "pk"}  # fmt: skip
+UNITS = {"ea": "each", "floz": "fl oz", "fl. oz": "fl oz", "fl.oz": "fl oz", "ounce": "oz", "lbs": "lb", "pound": "lb",
+         "gr": "g", "gm": "g", "grm": "g", "liter": "l", "litre": "l", "lt": "l", "ltr": "l", "mlt": "ml", "count": "ct",
+         "pack": "pk"}  # fmt: skip
 
 
 def read_code(with_check_digit: bool) -> Callable[[str], Any]:

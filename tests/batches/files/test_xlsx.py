@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pytest
