@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,15 @@ from .states import EFFECTIVE
 
 @dataclass(frozen=True)
 class Piece:
-    """A range of rows of one batch: what a whole hook gets at once."""
+    """A range of rows of one batch: what a whole hook gets at once.
+
+    `only` limits those that take part further, where the type does: a SELECT of their sequences.
+    """
 
     batch: int
     first: int
     last: int
+    only: Sql | None = None
 
     def where(self, alias: str, status: tuple[str, ...] | None = EFFECTIVE) -> Sql:
         """Return the condition that a row belongs to the piece, is not excluded and stands so."""
@@ -29,6 +34,9 @@ class Piece:
         if status is not None:
             text += f" AND NOT {alias}.removed AND {alias}.status IN ({', '.join(['%s'] * len(status))})"
             params = (*params, *[str(s) for s in status])
+        if status is EFFECTIVE and self.only is not None:
+            text += f" AND {alias}.sequence IN ({self.only.text})"
+            params = (*params, *self.only.params)
         return Sql(text, params)
 
 
@@ -37,10 +45,13 @@ def column(row_model: type[models.Model], row_field: str) -> str:
     return f"r.{sql.column(row_model, row_field)}"
 
 
-def changes(row_model: type[models.Model], update: FieldChange) -> str:
-    """Return the condition that a row changes a field; an empty cell keeps what is there."""
-    new, old = column(row_model, update.new), column(row_model, update.old)
-    return f"({new} IS NOT NULL AND {new} IS DISTINCT FROM {old})"
+@dataclass(frozen=True)
+class _Entry:
+    """A condition over the aliases r and t with its parameters, and the finding (JSON in SQL) of rows that meet it."""
+
+    condition: str
+    params: tuple[Any, ...]
+    json: str
 
 
 class Conflicts:
@@ -51,6 +62,15 @@ class Conflicts:
         self.lookups = lookups
         self.using = using
         self.rows = sql.table(row_model)
+
+    def find(self, targets: Iterable[Target], piece: Piece) -> None:
+        """Lock the targets of a piece and mark its rows that are in conflict; what several rows name has no conflicts."""
+        mine = [target for target in targets if not target.shared]
+        for target in mine:
+            if target.updates or target.deletes:
+                self.lock(target, piece)
+        for target in mine:
+            self.mark(target, piece)
 
     def lock(self, target: Target, piece: Piece) -> None:
         """Lock the targets of a piece in primary key order, so that two batches never wait for each other in a circle."""
@@ -72,7 +92,10 @@ class Conflicts:
             self._mark_existing(target, piece)
 
     def _mark_moved(self, target: Target, piece: Piece) -> None:
-        entries, conditions, params = [], [], []
+        entries: list[str] = []
+        conditions: list[str] = []
+        params: list[Any] = []
+        condition_params: list[Any] = []
         for update in target.updates:
             moved = self._moved(update, target)
             was, now, want = (
@@ -82,12 +105,13 @@ class Conflicts:
             )
             label = str(target.model._meta.get_field(update.name).verbose_name)  # type: ignore[union-attr]
             entries.append(
-                f"CASE WHEN {moved} THEN jsonb_build_object('code', 'changed_since', 'field', %s::text, 'severity', 'error',"
+                f"CASE WHEN {moved.text} THEN jsonb_build_object('code', 'changed_since', 'field', %s::text, 'severity', 'error',"
                 f" 'params', jsonb_build_object('field', %s::text, 'was', ({was})::text, 'now', ({now})::text,"
                 f" 'want', ({want})::text)) END"
             )
-            params += [update.new, label]
-            conditions.append(moved)
+            params += [*moved.params, update.new, label]
+            conditions.append(moved.text)
+            condition_params += moved.params
         pk = sql.pk_column(target.model)
         link = f"r.{quote(target.link)}"
         gone = f"(t.{pk} IS NULL AND {link} IS NOT NULL)"
@@ -96,27 +120,31 @@ class Conflicts:
         )
         conditions.append(gone)
         if target.deletes:
-            entry, condition = self._undeletable(target)
-            entries += entry
-            conditions += condition
-            params.append(target.to)
+            for entry in self._undeletable(target):
+                entries.append(f"CASE WHEN {entry.condition} THEN {entry.json} END")
+                conditions.append(entry.condition)
+                params += entry.params
+                condition_params += entry.params
         self._set_conflicts(
             piece,
             entries,
             params,
             f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}",
             f"{link} IS NOT NULL AND ({' OR '.join(conditions)})",
-            [target.to] if target.deletes else [],
+            condition_params,
         )
 
-    def _undeletable(self, target: Target) -> tuple[list[str], list[str]]:
-        """Return the entries and conditions of a delete that may not be: changed since review, or referred to."""
+    def _undeletable(self, target: Target) -> Iterator[_Entry]:
+        """Yield what keeps a delete from being: the target changed since review, or something refers to it."""
         pk = sql.pk_column(target.model)
-        changed = "r.base -> %s IS DISTINCT FROM to_jsonb(t)"
-        entries = [
-            f"CASE WHEN {changed} THEN jsonb_build_object('code', 'changed_since', 'field', '', 'severity', 'error') END"
-        ]
-        conditions = [changed]
+        when = Sql("TRUE")
+        if target.delete_when is not None:
+            when = sql.condition(self.row_model, target.delete_when, "r", self.using)
+        yield _Entry(
+            f"({when.text} AND r.base -> %s IS DISTINCT FROM to_jsonb(t))",
+            (*when.params, target.to),
+            "jsonb_build_object('code', 'changed_since', 'field', '', 'severity', 'error')",
+        )
         for relation in target.model._meta.related_objects:
             if not getattr(relation.field, "db_constraint", False):
                 continue
@@ -125,12 +153,12 @@ class Conflicts:
                 f" WHERE u.{quote(relation.field.column)} = t.{pk})"
             )
             name = str(relation.related_model._meta.verbose_name_plural).replace("'", "''").replace("%", "%%")
-            entries.append(
-                f"CASE WHEN {used} THEN jsonb_build_object('code', 'in_use', 'field', '', 'severity', 'error',"
-                f" 'params', jsonb_build_object('by', '{name}')) END"
+            yield _Entry(
+                f"({when.text} AND {used})",
+                when.params,
+                "jsonb_build_object('code', 'in_use', 'field', '', 'severity', 'error',"
+                f" 'params', jsonb_build_object('by', '{name}'))",
             )
-            conditions.append(used)
-        return entries, conditions
 
     def _mark_existing(self, target: Target, piece: Piece) -> None:
         """Mark rows that were to create something which exists by now."""
@@ -182,11 +210,22 @@ class Conflicts:
     def _column(self, row_field: str) -> str:
         return column(self.row_model, row_field)
 
-    def _moved(self, update: FieldChange, target: Target) -> str:
+    def changes(self, update: FieldChange) -> Sql:
+        """Return the condition that a row changes a field; an empty cell keeps what is there."""
+        new, old = self._column(update.new), self._column(update.old)
+        differs = f"{new} IS NOT NULL AND {new} IS DISTINCT FROM {old}"
+        if update.when is None:
+            return Sql(f"({differs})")
+        when = sql.condition(self.row_model, update.when, "r", self.using)
+        return Sql(f"({differs} AND {when.text})", when.params)
+
+    def _moved(self, update: FieldChange, target: Target) -> Sql:
         """Return the condition that production is neither as it was at review nor as the row wants it."""
         now = f"t.{sql.column(target.model, update.name)}"
         there = f"t.{sql.pk_column(target.model)} IS NOT NULL"
-        return (
-            f"({there} AND {changes(self.row_model, update)} AND {now} IS DISTINCT FROM {self._column(update.old)}"
-            f" AND {now} IS DISTINCT FROM {self._column(update.new)})"
+        changes = self.changes(update)
+        return Sql(
+            f"({there} AND {changes.text} AND {now} IS DISTINCT FROM {self._column(update.old)}"
+            f" AND {now} IS DISTINCT FROM {self._column(update.new)})",
+            changes.params,
         )

@@ -126,6 +126,7 @@ BUILT_IN: dict[str, tuple[Any, str]] = {
     "exists_now": (_("It was created since review; check again to change it instead."), Severity.ERROR),
     "gone": (_("It was deleted since review."), Severity.ERROR),
     "in_use": (_("It is in use by %(by)s and cannot be deleted."), Severity.ERROR),
+    "refused": (_("Production refused it: %(text)s"), Severity.ERROR),
     "several_rows": (
         _("Another row of this batch changes the same thing; exclude all but one."),
         Severity.ERROR,
@@ -133,8 +134,11 @@ BUILT_IN: dict[str, tuple[Any, str]] = {
 }
 
 
-def built_in(target: Target, targets: dict[str, Target]) -> list[Finding]:
-    """Return the findings that stand for the target's own rules: lengths, choices, limits, constraints."""
+def built_in(target: Target, targets: dict[str, Target], write: str = "sql") -> list[Finding]:
+    """Return the findings that stand for the target's own rules: lengths, choices, limits, constraints.
+
+    Where the type writes through the models, what `full_clean()` demands is required too.
+    """
     found: list[Finding] = []
     written = {**target.create_fields, **{u.name: u.new for u in target.updates}}
     for name, row_field in written.items():
@@ -142,7 +146,7 @@ def built_in(target: Target, targets: dict[str, Target]) -> list[Finding]:
         if not isinstance(model_field, models.Field) or model_field.is_relation:
             continue
         found.extend(_field_rules(model_field, row_field, target))
-        found.extend(_required(model_field, row_field, target, targets))
+        found.extend(_required(model_field, row_field, target, targets, write))
     found.extend(_taken(target, written, targets))
     found.extend(_constraints(target, written))
     return found
@@ -212,15 +216,14 @@ def _at_least(expression: Any, limit: int) -> Any:
 
 
 def _required(
-    model_field: models.Field, row_field: str, target: Target, targets: dict[str, Target]
+    model_field: models.Field, row_field: str, target: Target, targets: dict[str, Target], write: str
 ) -> list[Finding]:
     """Return the finding for a create that lacks what production demands."""
-    needless = (
-        model_field.null
-        or model_field.has_default()
-        or model_field.has_db_default()
-        or (model_field.blank and model_field.empty_strings_allowed)
-    )
+    needless = model_field.has_db_default() or (model_field.blank and model_field.empty_strings_allowed)
+    if write == "model":
+        needless = needless or model_field.blank or model_field.get_default() not in model_field.empty_values
+    else:
+        needless = needless or model_field.null or model_field.has_default()
     if not target.creates or target.shared or needless:
         return []
     missing = Q(**{f"{row_field}__isnull": True})

@@ -24,7 +24,7 @@ from .log import Door, log, user_name
 from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
 from .registry import find_batch, registry
 from .signals import rows_written
-from .states import VERB, RowStatus, RunKind, RunState, Status
+from .states import VERB, RowAction, RowStatus, RunKind, RunState, Status
 from .writes import Piece
 
 logger = logging.getLogger("batches")
@@ -169,7 +169,7 @@ class Runner:
         handler.refresh_batch()
 
     def _check_pieces(self, handler: BatchHandler, rows: int) -> None:
-        for piece in self._pieces(rows):
+        for piece in self._pieces(handler, rows):
             handler.refresh(handler.piece_rows(piece, effective=False))
             self.keeper.progress(piece.last)
 
@@ -183,7 +183,7 @@ class Runner:
             raise RunFailed(_("The batch changed since you confirmed; look at it again."))
         rows = self._last_sequence(handler)
         self.keeper.total = rows
-        for piece in self._pieces(rows):
+        for piece in self._pieces(handler, rows):
             self._execute_piece(handler, piece)
             self.keeper.progress(piece.last)
         handler.make_artifacts()
@@ -249,27 +249,33 @@ class Runner:
     def _last_sequence(self, handler: BatchHandler) -> int:
         return handler.rows().order_by().aggregate(last=Max("sequence"))["last"] or 0
 
-    def _pieces(self, rows: int) -> list[Piece]:
+    def _pieces(self, handler: BatchHandler, rows: int) -> list[Piece]:
         size = conf("PIECE_ROWS")
         self.keeper.total = rows
-        return [
-            Piece(self.batch.pk, first, min(first + size - 1, rows)) for first in range(1, rows + 1, size)
-        ]
+        return [handler.piece(first, min(first + size - 1, rows)) for first in range(1, rows + 1, size)]
 
     # ---- how it ends
 
     def _done(self) -> None:
         step = RunStep.objects.filter(run=self.run).order_by("-pk").first()
         self._finish(RunState.SUCCEEDED, "", step.counts if step else self.counts)
-        if (
-            not self.inline
-            and self.run.kind == RunKind.POPULATE
-            and sum(self.counts.values()) >= ANALYZE_ROWS
-        ):
-            # Without figures on what is new the planner may choose a plan that takes minutes.
-            model = self._handler().row_model
-            columns = ", ".join(sql.column(model, name) for name in _planned_by(model))
-            sql.run(self.using, f"ANALYZE {sql.table(model)} ({columns})")
+        if not self.inline:
+            self._analyze(step)
+
+    def _analyze(self, step: RunStep | None) -> None:
+        """Take figures on what is new in bulk: without them the planner may choose a plan that takes minutes."""
+        counts = step.counts if step else self.counts
+        handler = self._handler()
+        if self.run.kind == RunKind.POPULATE and sum(counts.values()) >= ANALYZE_ROWS:
+            names = _planned_by(handler.row_model)
+            columns = ", ".join(sql.column(handler.row_model, name) for name in names)
+            sql.run(self.using, f"ANALYZE {sql.table(handler.row_model)} ({columns})")
+        if self.run.kind == RunKind.EXECUTE and counts.get(RowStatus.APPLIED, 0) >= ANALYZE_ROWS:
+            made = handler.rows().filter(status=RowStatus.APPLIED, action=RowAction.CREATE).count()
+            for target in handler.targets.values():
+                if target.creates and not target.shared and made >= ANALYZE_ROWS:
+                    # One who does not own the table gets a warning from the server, no error.
+                    sql.run(self.using, f"ANALYZE {sql.table(target.model)}")
 
     def _undone(self, state: RunState, sentence: str) -> None:
         """Put the batch back to where it was and record why. The work's transaction is gone, and all that it wrote."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import InterfaceError, OperationalError, connections, models
+from django.db.models import Q
 from django.db.models.query import QuerySet
 
 # COPY's text format: what must be escaped, and null.
@@ -55,6 +57,24 @@ def compiled(queryset: QuerySet, using: str) -> Sql:
     """Return the SQL of a queryset."""
     text, params = queryset.query.get_compiler(using).as_sql()
     return Sql(text, tuple(params))
+
+
+def condition(model: type[models.Model], when: Q, alias: str, using: str) -> Sql:
+    """Return the SQL of a condition over a model's table that stands in a statement as `alias`."""
+    queryset = model._base_manager.using(using).order_by().filter(when)
+    query: Any = queryset.query
+    try:
+        if len(query.alias_map) > 1:
+            # It spans a link: what is joined stays inside.
+            inner = compiled(queryset.values_list("pk"), using)
+            return Sql(f"{alias}.{pk_column(model)} IN ({inner.text})", inner.params)
+        query.change_aliases({query.get_initial_alias(): alias})
+        text, params = query.get_compiler(using).compile(query.where)
+    except EmptyResultSet:
+        return Sql("FALSE")
+    except FullResultSet:
+        return Sql("TRUE")
+    return Sql(f"({text})", tuple(params))
 
 
 def run(using: str, statement: Sql | str, params: Iterable[Any] = ()) -> int:

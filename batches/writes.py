@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from . import sql
 from .changes import Target
-from .conflicts import Conflicts, Piece, changes, column
+from .conflicts import Conflicts, Piece, column
 from .pipeline import Lookup, Pipeline, Stage
 from .sql import Sql, quote
 from .states import RowAction, RowStatus
@@ -60,11 +60,7 @@ class Writer:
         for target in self.targets.values():
             if target.shared:
                 self._create_shared(target, piece)
-            elif target.updates or target.deletes:
-                self.conflicts.lock(target, piece)
-        for target in self.targets.values():
-            if not target.shared:
-                self.conflicts.mark(target, piece)
+        self.conflicts.find(self.targets.values(), piece)
 
     def _count(self, piece: Piece, status: tuple[str, ...]) -> int:
         where = piece.where("r", status)
@@ -97,7 +93,7 @@ class Writer:
         keys = [f"r.{sql.column(self.row_model, f)}" for f in target.key.values()]
         folded = [f"upper(btrim({k}))" if lookup.fold else k for k in keys]
         filled = "".join(f" AND {k} IS NOT NULL" for k in keys)
-        linked = self._link_shared(target, lookup, piece, need, params)
+        self._link_shared(lookup, need, params)
         sql.run(
             self.using,
             f"INSERT INTO {sql.table(target.model)} ({', '.join(columns)}) SELECT {', '.join(values)} FROM"
@@ -105,26 +101,20 @@ class Writer:
             f" ORDER BY {', '.join(folded)}, r.sequence) r ON CONFLICT DO NOTHING",
             (*value_params, *params),
         )
-        linked = self._link_shared(target, lookup, piece, need, params) or linked
+        self._link_shared(lookup, need, params)
 
-    def _link_shared(
-        self, target: Target, lookup: Lookup, piece: Piece, need: str, params: tuple[Any, ...]
-    ) -> int:
+    def _link_shared(self, lookup: Lookup, need: str, params: tuple[Any, ...]) -> None:
+        """Link the rows to what is there by now."""
         pipeline = Pipeline(self.row_model, [Stage(lookups=(lookup,))], self.using)
         columns = ", ".join(f"r.{quote(c)}" for c in pipeline.columns)
-        return pipeline.update(Sql(f"SELECT {columns} FROM {self.rows} r WHERE {need}", params))
+        pipeline.update(Sql(f"SELECT {columns} FROM {self.rows} r WHERE {need}", params))
 
     def _rows_where(self, condition: Q | None) -> Sql:
         """Return ' AND …' limiting the alias r to rows that meet a condition of the type."""
         if condition is None:
             return Sql("")
-        inner = sql.compiled(
-            self.row_model._base_manager.order_by().filter(condition).values_list("pk"), self.using
-        )
-        alias = f"{self.rows}."
-        if " JOIN " not in inner.text and " WHERE " in inner.text:
-            return Sql(f" AND ({inner.text.split(' WHERE ', 1)[1].replace(alias, 'r.')})", inner.params)
-        return Sql(f" AND r.{sql.pk_column(self.row_model)} IN ({inner.text})", inner.params)
+        made = sql.condition(self.row_model, condition, "r", self.using)
+        return Sql(f" AND {made.text}", made.params)
 
     def _column(self, row_field: str) -> str:
         return f"r.{sql.column(self.row_model, row_field)}"
@@ -246,10 +236,13 @@ class Writer:
     def _update(self, target: Target, piece: Piece) -> None:
         """Write the changed fields of targets that were there before."""
         sets, tests = [], []
+        params: list[Any] = []
         for update in target.updates:
             name, new = sql.column(target.model, update.name), column(self.row_model, update.new)
-            sets.append(f"{name} = CASE WHEN {changes(self.row_model, update)} THEN {new} ELSE t.{name} END")
-            tests.append(f"({changes(self.row_model, update)} AND t.{name} IS DISTINCT FROM {new})")
+            changes = self.conflicts.changes(update)
+            sets.append(f"{name} = CASE WHEN {changes.text} THEN {new} ELSE t.{name} END")
+            tests.append(f"({changes.text} AND t.{name} IS DISTINCT FROM {new})")
+            params += changes.params
         sets += [
             f"{quote(f.column)} = {self.now}"
             for f in target.model._meta.concrete_fields
@@ -260,7 +253,7 @@ class Writer:
             self.using,
             f"UPDATE {sql.table(target.model)} t SET {', '.join(sets)} FROM {self.rows} r"
             f" WHERE {where.text} AND t.{sql.pk_column(target.model)} = r.{quote(target.link)} AND ({' OR '.join(tests)})",
-            where.params,
+            (*params, *where.params, *params),
         )
 
     def _delete(self, target: Target, piece: Piece) -> None:

@@ -16,7 +16,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "atomic": (True,),
     "on_conflict": ("skip", "stop"),
     "on_error": ("stop",),
-    "write": ("sql",),
+    "write": ("sql", "model"),
 }
 HOOKS = (
     "get_columns",

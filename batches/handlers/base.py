@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
@@ -10,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from .. import sql
 from ..ingest import FileRows, Staging
 from ..models import BatchBase, BatchRowBase, FileBatchMixin, Run
 from ..peers import PeerCheck
@@ -31,7 +33,6 @@ class BatchHandler(Declarations):
     atomic: ClassVar[bool] = True
     on_conflict: ClassVar[str] = "skip"
     on_error: ClassVar[str] = "stop"
-    write: ClassVar[str] = "sql"
 
     def __init__(
         self,
@@ -136,8 +137,16 @@ class BatchHandler(Declarations):
 
     def piece_rows(self, piece: Piece, effective: bool = True) -> models.QuerySet:
         """Return the rows of a piece."""
-        rows = self.rows().filter(sequence__range=(piece.first, piece.last))
-        return rows.filter(removed=False, status__in=EFFECTIVE) if effective else rows
+        rows = self.effective_rows() if effective else self.rows()
+        return rows.filter(sequence__range=(piece.first, piece.last))
+
+    def piece(self, first: int, last: int) -> Piece:
+        """Return a range of rows; where the type limits those that take part, it says so."""
+        piece = Piece(self.batch.pk, first, last)
+        if not self._overrides("effective_rows"):
+            return piece
+        rows = self.piece_rows(piece).order_by().values_list("sequence")
+        return replace(piece, only=sql.compiled(rows, self.using))
 
     # ---- helpers for hooks
 

@@ -17,6 +17,7 @@ from ..files import Column
 from ..findings import BUILT_IN, Finding, Unique, built_in, issue_list
 from ..models import BatchBase, BatchRowBase
 from ..pipeline import Lookup, Pipeline, Stage, status_of
+from ..saves import ModelWriter
 from ..states import RowAction, Severity
 from ..writes import Writer
 
@@ -66,6 +67,8 @@ class Declarations:
     findings: ClassVar[Sequence[Finding]] = ()
     unique: ClassVar[Sequence[Unique]] = ()
     changes: ClassVar[Sequence[Declared]] = ()
+    # How the changes are written: set-based ("sql"), or by full_clean() and save() a row at a time ("model").
+    write: ClassVar[str] = "sql"
 
     # How it is shown: typed columns of the header that are options, and the row's fields in the grid.
     options: ClassVar[Sequence[str]] = ()
@@ -123,16 +126,19 @@ class Declarations:
         return lookups
 
     @cached_property
-    def writer(self) -> Writer:
+    def writer(self) -> Writer | ModelWriter:
         """Return the writer of the declared changes."""
-        return Writer(
+        kind = ModelWriter if self.write == "model" else Writer
+        return kind(
             self.row_model, self.targets, {lookup.to: lookup for lookup in self.all_lookups}, self.using
         )
 
     @cached_property
     def all_findings(self) -> dict[str, Finding]:
         """Return every finding that a row of this batch can have, by code and field."""
-        found = [rule for target in self.targets.values() for rule in built_in(target, self.targets)]
+        found = [
+            rule for target in self.targets.values() for rule in built_in(target, self.targets, self.write)
+        ]
         # The type's own words for a rule take the place of ours.
         found = [*found, *self._lookup_findings(), *self.get_findings()]
         by_key: dict[str, Finding] = {}

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth import get_user_model
 
+from tests.toys.batches import CleanHandler, PriceHandler, ThingFileHandler
 from tests.toys.models import Box, Thing
 
 
@@ -27,3 +28,11 @@ def things(db):
     return [
         Thing.objects.create(code=f"T{n}", name=f"thing {n}", price=Decimal(n), box=box) for n in (1, 2, 3)
     ]
+
+
+@pytest.fixture(params=["sql", "model"])
+def writer(request, monkeypatch):
+    """Let the declared toys write set-based, then through the models; return which."""
+    for handler in (PriceHandler, ThingFileHandler, CleanHandler):
+        monkeypatch.setattr(handler, "write", request.param)
+    return request.param

@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
+import pytest
 from django.core.files.base import ContentFile
 
 from batches.testing import BatchTypeContract, make_batch
+from tests.toys.batches import CleanHandler, PriceHandler, ThingFileHandler
 from tests.toys.models import Box, Thing
 
 
@@ -54,6 +56,30 @@ class TestDelete(BatchTypeContract):
     def make(self, user, n=3):
         make_things(n, price=None)
         return make_batch(self.key, user=user)
+
+
+class ThroughModels:
+    """The same types, written by full_clean() and save()."""
+
+    rows_in_python = True
+    queries_per_row = 8
+
+    @pytest.fixture(autouse=True)
+    def written_through_models(self, monkeypatch):
+        for handler in (PriceHandler, ThingFileHandler, CleanHandler):
+            monkeypatch.setattr(handler, "write", "model")
+
+
+class TestDeclaredChangeThroughModels(ThroughModels, TestDeclaredChange):
+    pass
+
+
+class TestFileThroughModels(ThroughModels, TestFileOfCreatesChangesAndSharedBoxes):
+    pass
+
+
+class TestDeleteThroughModels(ThroughModels, TestDelete):
+    pass
 
 
 class TestRowHooks(BatchTypeContract):

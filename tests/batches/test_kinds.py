@@ -19,6 +19,7 @@ def csv(text, name="things.csv"):
     return ContentFile(text.encode(), name=name)
 
 
+@pytest.mark.usefixtures("writer")
 def test_declared_change_is_written_once(boss, things):
     batch = run_batch("toy_price", user=boss, options={"factor": "1.5"})
     assert list(Thing.objects.order_by("code").values_list("price", flat=True)) == [
@@ -31,6 +32,7 @@ def test_declared_change_is_written_once(boss, things):
     assert figures(batch)["counts"] == {"applied": 3}
 
 
+@pytest.mark.usefixtures("writer")
 def test_row_without_difference_is_unchanged_and_not_written(boss, things):
     batch = make_batch("toy_price", user=boss)
     assert figures(batch)["counts"] == {"unchanged": 3}
@@ -46,8 +48,12 @@ def test_finding_of_the_type_makes_a_warning(boss, things):
     assert data["issues"][0]["rows"] == [1, 2, 3]
 
 
+@pytest.mark.usefixtures("writer")
 def test_file_creates_changes_and_leaves(boss, things):
-    text = "sku,name,color,price,box\nT1,thing 1,red,1.00,first\nT2,renamed,blue,2.00,FIRST\nN1,new,red,9.99,Second\nN2,newer,,,second\n"
+    text = (
+        "sku,name,color,price,box\nT1,thing 1,red,1.00,first\nT2,renamed,blue,2.00,FIRST\n"
+        "N1,new,red,9.99,Second\nN2,newer,,,second\n"
+    )
     batch = make_batch("toy_file", user=boss, file=csv(text))
     assert batch.mapping == {
         "code": "sku",
@@ -70,6 +76,7 @@ def test_file_creates_changes_and_leaves(boss, things):
     assert row.status == "applied"
 
 
+@pytest.mark.usefixtures("writer")
 def test_declared_delete_spares_what_is_in_use(boss, things):
     Thing.objects.filter(code__in=["T1", "T2"]).update(price=None)
     Tag.objects.create(thing=Thing.objects.get(code="T2"), text="kept")
@@ -115,6 +122,7 @@ def test_whole_hooks_work_in_sql(boss, things):
     ]
 
 
+@pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize("how", ["save", "update", "sql"])
 def test_what_changed_since_review_is_a_conflict_and_stays(boss, things, how):
     from django.db import connection
@@ -140,6 +148,7 @@ def test_what_changed_since_review_is_a_conflict_and_stays(boss, things, how):
     assert data["issues"][0]["message"] == "price was 2.00 when checked, is 7.00 now, you want 4.00."
 
 
+@pytest.mark.usefixtures("writer")
 def test_what_was_deleted_or_created_since_review_is_a_conflict(boss, things):
     batch = make_batch("toy_file", user=boss, file=csv("code,name\nT1,changed\nN1,new\n"))
     things[0].delete()

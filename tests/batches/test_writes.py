@@ -1,11 +1,13 @@
-"""Details of writing declared changes."""
+"""Details of writing declared changes: the same set-based and through the models."""
 
 from decimal import Decimal
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db.models import Q
 
 from batches import actions
+from batches.changes import Change, Delete
 from batches.exceptions import Refused, RunFailed
 from batches.figures import figures
 from batches.journal import event_model
@@ -13,9 +15,9 @@ from batches.models import Run
 from batches.signals import rows_written
 from batches.testing import make_batch
 from tests.toys.batches import PriceHandler
-from tests.toys.models import Box, Thing
+from tests.toys.models import Box, Tag, Thing
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("writer")]
 
 
 def test_on_conflict_stop_writes_nothing(boss, things, monkeypatch):
@@ -86,7 +88,9 @@ def test_written_rows_are_announced_after_commit(boss, things, django_capture_on
 
 
 def test_group_made_by_somebody_meanwhile_is_used(boss):
-    batch = make_batch("toy_file", user=boss, file=ContentFile(b"code,box\nN1,New\nN2,new\n", name="n.csv"))
+    batch = make_batch(
+        "toy_file", user=boss, file=ContentFile(b"code,name,box\nN1,a,New\nN2,b,new\n", name="n.csv")
+    )
     mine = Box.objects.create(name="NEW")
     actions.execute(batch, boss)
     assert {t.box for t in Thing.objects.all()} == {mine}
@@ -109,3 +113,69 @@ def test_excluded_rows_and_errors_never_take_part(boss, things):
     actions.execute(batch, boss)
     assert [int(t.price) for t in Thing.objects.order_by("code")] == [1, 2, 7]
     assert figures(batch)["counts"] == {"ok": 1, "error": 1, "applied": 1}
+
+
+def test_a_change_with_a_condition_is_written_where_it_holds(boss, things, monkeypatch):
+    monkeypatch.setattr(
+        PriceHandler,
+        "changes",
+        [Change("thing.price", new="new_price", old="old_price", when=Q(new_price__gt=3))],
+    )
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    assert figures(batch)["actions"] == {"unchanged": 1, "update": 2}
+    # A row that production needs not be asked about is no conflict either.
+    Thing.objects.filter(code="T1").update(price=50)
+    actions.execute(batch, boss)
+    assert [int(t.price) for t in Thing.objects.order_by("code")] == [50, 4, 6]
+    assert figures(batch)["counts"] == {"unchanged": 1, "applied": 2}
+
+
+def test_two_conditions_on_one_row_are_told_apart(boss, things, monkeypatch):
+    """The row takes part for one of its changes; the other does not hold, and is not written."""
+    monkeypatch.setattr(
+        PriceHandler,
+        "changes",
+        [
+            Change("thing.price", new="new_price", old="old_price", when=~Q(thing__name="thing 1")),
+            Change("thing.code", new="code", old="code"),
+        ],
+    )
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    batch.rows.filter(sequence=1).update(status="ok")
+    actions.execute(batch, boss)
+    assert [int(t.price) for t in Thing.objects.order_by("code")] == [1, 4, 6]
+
+
+def test_rows_that_delete_and_rows_that_change_share_a_batch(boss, things, monkeypatch):
+    monkeypatch.setattr(
+        PriceHandler,
+        "changes",
+        [
+            Change("thing.price", new="new_price", old="old_price", when=~Q(code="T3")),
+            Delete("thing", when=Q(code="T3")),
+        ],
+    )
+    Tag.objects.create(thing=things[0], text="its price changes")
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    assert figures(batch)["actions"] == {"update": 2, "delete": 1}
+    actions.execute(batch, boss)
+    assert figures(batch)["counts"] == {"applied": 3}
+    assert {t.code: int(t.price) for t in Thing.objects.all()} == {"T1": 2, "T2": 4}
+
+
+def test_a_delete_of_what_changed_since_review_is_a_conflict(boss, things, monkeypatch):
+    monkeypatch.setattr(PriceHandler, "changes", [Delete("thing", when=Q(code__in=["T2", "T3"]))])
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    Thing.objects.filter(code__in=["T1", "T2"]).update(name="touched")
+    actions.execute(batch, boss)
+    assert figures(batch)["counts"] == {"unchanged": 1, "applied": 1, "conflict": 1}
+    assert set(Thing.objects.values_list("code", flat=True)) == {"T1", "T2"}
+
+
+def test_a_type_may_limit_the_rows_that_take_part(boss, things, monkeypatch):
+    everything = PriceHandler.effective_rows
+    monkeypatch.setattr(PriceHandler, "effective_rows", lambda self: everything(self).exclude(code="T2"))
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    actions.execute(batch, boss)
+    assert [int(t.price) for t in Thing.objects.order_by("code")] == [2, 2, 6]
+    assert figures(batch)["counts"] == {"ok": 1, "applied": 2}

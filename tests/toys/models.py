@@ -14,6 +14,9 @@ class Box(models.Model):
 
     name = models.CharField(max_length=30, unique=True)
 
+    def __str__(self):
+        return self.name
+
 
 @journal.track
 class Thing(models.Model):
@@ -27,7 +30,7 @@ class Thing(models.Model):
     name = models.CharField(max_length=40, default="")
     colour = models.CharField(max_length=10, choices=Colour.choices, default="red")
     price = models.DecimalField(
-        max_digits=8, decimal_places=2, null=True, validators=[MaxValueValidator(9000)]
+        max_digits=8, decimal_places=2, null=True, blank=True, validators=[MaxValueValidator(9000)]
     )
     box = models.ForeignKey(Box, models.PROTECT, null=True, blank=True, related_name="things")
     modified = models.DateTimeField(auto_now=True)
@@ -41,6 +44,9 @@ class Thing(models.Model):
             )
         ]
 
+    def __str__(self):
+        return self.code
+
 
 @journal.track
 class Tag(models.Model):
@@ -48,6 +54,9 @@ class Tag(models.Model):
 
     thing = models.ForeignKey(Thing, models.CASCADE, related_name="tags")
     text = models.CharField(max_length=20)
+
+    def __str__(self):
+        return self.text
 
 
 class PriceBatch(BatchBase):

@@ -271,7 +271,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(max_length=20, unique=True)),
                 ('name', models.CharField(default='', max_length=40)),
                 ('colour', models.CharField(choices=[('red', 'Red'), ('blue', 'Blue')], default='red', max_length=10)),
-                ('price', models.DecimalField(decimal_places=2, max_digits=8, null=True, validators=[django.core.validators.MaxValueValidator(9000)])),
+                ('price', models.DecimalField(blank=True, decimal_places=2, max_digits=8, null=True, validators=[django.core.validators.MaxValueValidator(9000)])),
                 ('modified', models.DateTimeField(auto_now=True)),
             ],
         ),
