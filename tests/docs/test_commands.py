@@ -109,3 +109,10 @@ def test_the_remedies_are_those_of_the_findings_that_exist():
     first = re.findall(r"^\| (`[^|]+`) \|", CORRECT.read_text(), re.MULTILINE)
     named = {code for cell in first for code in re.findall(r"`(\w+)`", cell)}
     assert named == codes | set(BUILT_IN) | cells
+
+
+def test_every_variable_that_the_site_reads_is_in_the_page_about_deploying():
+    read = set(re.findall(r'environ\.get\("(\w+)"', (TOP / "batchsite" / "settings.py").read_text()))
+    page = (DOCS / "how-to" / "deploy.md").read_text()
+    assert len(read) > 8
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == read
