@@ -8,6 +8,7 @@ from batches.figures import figures
 from batches.ingest import Repaired
 from batches.testing import make_batch
 from tests.toys.batches import ThingFileHandler
+from tests.toys.models import Thing
 
 pytestmark = pytest.mark.django_db
 
@@ -38,3 +39,13 @@ def test_correcting_a_cell_obeys_the_same_limit(boss, own_converter):
     with pytest.raises(actions.rows.EditRefused) as refused:
         actions.edit_row(batch, boss, batch.rows.get().pk, {"name": "x" * 61})
     assert set(refused.value.errors) == {"name"}
+
+
+def test_a_converter_that_asks_the_database_is_told_what_to_do_instead(boss, things, monkeypatch):
+    def read(text):
+        return Thing.objects.get(code=text).name
+
+    monkeypatch.setattr(ThingFileHandler, "converters", lambda self: {"name": read})
+    file = ContentFile(b"code,name\nT1,T1\n", name="things.csv")
+    with pytest.raises(RuntimeError, match="cannot ask the database"):
+        make_batch("toy_file", user=boss, file=file)
