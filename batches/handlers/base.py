@@ -16,11 +16,11 @@ from ..ingest import FileRows, Staging
 from ..models import BatchBase, BatchRowBase, FileBatchMixin, Run
 from ..peers import PeerCheck
 from ..pipeline import Pipeline, Stage
-from ..states import EFFECTIVE
+from ..states import EFFECTIVE, RowStatus
 from ..writes import Piece
 from .declared import Declarations
 from .rowwise import refresh_in_python
-from .updates import update_targets
+from .updates import appended, update_targets
 
 Row = Any
 Progress = Callable[[int], None]
@@ -181,6 +181,17 @@ class BatchHandler(Declarations):
             pipeline = Pipeline(self.row_model, [Stage(values=expressions)], self.using)
             return pipeline.update(pipeline.rows(rows))
         return update_targets(self.using, rows, source, on or {"pk": "pk"}, expressions)
+
+    def mark_conflicts(
+        self, rows: models.QuerySet, code: str = "changed_since", *, field: str = "", **params: Any
+    ) -> int:
+        """Make rows conflicts that say why; for `execute()` of types that write by SQL of their own. Returns the rows marked.
+
+        `mark_conflicts(moved, field="new_price", was="old_price", now="product__price", want="new_price")`: `field` is the row's
+        field that it is about, the others are what the finding's sentence names, row fields or expressions, which may span links.
+        """
+        status = models.Value(str(RowStatus.CONFLICT))
+        return self.update_from(rows, status=status, issues=appended(code, field, params))
 
     # ---- called by the runner and by actions
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Func, JSONField, TextField, Value
+from django.db.models.functions import Cast, Coalesce, JSONObject
 
 from .. import sql
 from ..sql import Sql
+from ..states import Severity
 
 
 def update_targets(
@@ -38,3 +40,20 @@ def update_targets(
     )
     text = f"UPDATE {sql.table(model)} t SET {sets} FROM ({source.text}) AS s({heads}) WHERE {join} AND ({differs})"
     return sql.run(using, Sql(text, source.params))
+
+
+def appended(code: str, field: str, params: dict[str, Any]) -> Func:
+    """Return the expression of a row's findings with one more; `params` are row fields or expressions."""
+    shown = {
+        name: Cast(F(value) if isinstance(value, str) else value, TextField())
+        for name, value in params.items()
+    }
+    parts = {"code": Value(code), "field": Value(field), "severity": Value(str(Severity.ERROR))}
+    entry = JSONObject(**parts, params=JSONObject(**shown))
+    return Func(
+        Coalesce(F("issues"), Value([], JSONField())),
+        Func(entry, function="jsonb_build_array"),
+        template="(%(expressions)s)",
+        arg_joiner=" || ",
+        output_field=JSONField(),
+    )

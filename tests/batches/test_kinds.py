@@ -122,6 +122,16 @@ def test_whole_hooks_work_in_sql(boss, things):
     ]
 
 
+def test_sql_of_a_type_says_why_a_row_is_a_conflict(boss, things):
+    batch = make_batch("toy_double", user=boss)
+    Thing.objects.filter(code="T2").update(price=7)
+    actions.execute(batch, boss)
+    data = figures(batch)
+    assert data["counts"] == {"applied": 2, "conflict": 1}
+    assert data["issues"][0]["message"] == "new price was 2.00 when checked, is 7.00 now, you want 4.00."
+    assert sorted(int(t.price) for t in Thing.objects.all()) == [2, 6, 7]
+
+
 @pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize("how", ["save", "update", "sql"])
 def test_what_changed_since_review_is_a_conflict_and_stays(boss, things, how):

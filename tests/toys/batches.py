@@ -153,6 +153,7 @@ class DoubleHandler(BatchHandler):
         list(
             Thing.objects.filter(pk__in=rows.values("thing")).order_by("pk").select_for_update().values("pk")
         )
-        rows.exclude(thing__price=F("old_price")).update(status="conflict")
+        moved = rows.exclude(thing__price=F("old_price"))
+        self.mark_conflicts(moved, field="new_price", was="old_price", now="thing__price", want="new_price")
         # The conflicts are no longer among `rows`, which are those that take part.
         self.update_from(Thing.objects, rows, on={"pk": "thing"}, price="new_price")
