@@ -1,8 +1,10 @@
 """`python -m tests.docs.generate`: bring the tables of docs/reference that are drawn from the code up to date."""
 
+import ast
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ DJANGO_OPTIONS = {
     "--force-color", "--skip-checks",
 }  # fmt: skip
 APPS = ("batches", "importers", "products")
+TOP = Path(__file__).resolve().parent.parent.parent
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -138,6 +141,20 @@ def command(name: str) -> str:
     return f"\n{said}\n{table(('argument', 'meaning'), rows) if rows else chr(10)}"
 
 
+def modules() -> str:
+    """Draw the modules of the framework in the order of the import law, each with its docstring's first line."""
+    contracts = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract.get("containers") == ["batches"]]
+    rows = []
+    for number, layer in enumerate(layers, 1):
+        for name in sorted(re.findall(r"\w+", layer)):
+            place = TOP / "batches" / name
+            file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+            said = (ast.get_docstring(ast.parse(file.read_text())) or "").partition("\n")[0]
+            rows.append((number, code(name), said))
+    return table(("layer", "module", "what it is"), rows)
+
+
 DRAWN: dict[str, Callable[[], str]] = {
     "verbs": verbs,
     "states": choices("Status"),
@@ -151,6 +168,7 @@ DRAWN: dict[str, Callable[[], str]] = {
     "files": messages("FILE_MESSAGES"),
     "records": messages("RECORD_MESSAGES"),
     "cells": messages("CELL_MESSAGES"),
+    "modules": modules,
 }
 
 
@@ -170,7 +188,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     changed = 0
-    for page in sorted((Path(__file__).resolve().parent.parent.parent / "docs" / "reference").glob("*.md")):
+    for page in sorted((TOP / "docs" / "reference").glob("*.md")):
         old = page.read_text()
         new = redrawn(old)
         if new != old:

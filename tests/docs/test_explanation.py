@@ -1,0 +1,59 @@
+"""The explanations name what the code has: words, verbs that are to come, cases and targets of the bench."""
+
+import ast
+import re
+
+from batches import states
+
+from .pages import DOCS, TOP, sections
+
+EXPLANATION = DOCS / "explanation"
+
+
+def test_the_words_on_pages_are_those_of_the_code():
+    known = {
+        str(word)
+        for kind in (states.Status, states.RowStatus, states.RowAction, states.Severity)
+        for word in kind.labels
+    }
+    known |= {str(verb.label) for verb in states.VERBS}
+    names = {verb.name for verb in states.VERBS} | {
+        str(value)
+        for kind in (states.Status, states.RowStatus, states.RowAction, states.Severity)
+        for value in kind.values
+    }
+    rows = re.findall(r"^\| (`.+?`) \| (.+?) \|", (EXPLANATION / "words.md").read_text(), re.MULTILINE)
+    assert len(rows) > 12
+    for codes, shown in rows:
+        assert set(re.findall(r"`(\w+)`", codes)) - names == set()
+        words = re.split(r", | \(", shown)
+        assert [w for w in words if not {w, shown} & known and "press" not in w] == [], shown
+
+
+def test_every_verb_that_is_to_come_is_named_and_no_other():
+    text = sections(EXPLANATION / "promises.md")["Not there yet"]
+    column = " ".join(re.findall(r"^\| [^|]+ \| ([^|]*) \|", text, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", column)) == {verb.name for verb in states.VERBS if not verb.built}
+
+
+def test_every_case_of_the_bench_is_there_with_its_target():
+    rows = dict(
+        re.findall(
+            r"^\| `(product_file\.\w+)` \|.*\| ([\d.]+) (?:×|s) \|$",
+            (EXPLANATION / "performance.md").read_text(),
+            re.MULTILINE,
+        )
+    )
+    main = ast.parse((TOP / "benchmarks" / "__main__.py").read_text())
+    (names,) = [
+        ast.literal_eval(node.value)
+        for node in main.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NAMES"
+    ]
+    assert tuple(rows) == names
+    source = (TOP / "benchmarks" / "product_file.py").read_text()
+    targets = dict(re.findall(r'result\("([\w.]+)", rows, steps, target=([\d.]+)', source))
+    assert {name: float(rows[name]) for name in targets} == {name: float(t) for name, t in targets.items()}
+    assert len(targets) == len(names) - 1
+    pages = (TOP / "benchmarks" / "pages.py").read_text()
+    assert re.search(r"^SECONDS, QUERIES, TIMES = ([\d.]+)", pages, re.MULTILINE)[1] == rows[names[-1]]
