@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import secrets
 import shlex
 
 import pytest
@@ -18,6 +19,7 @@ from .pages import DOCS, TOP, blocks, commands, commands_of, pages
 
 README = TOP / "README.md"
 COMMAND_LINE = DOCS / "how-to" / "command-line.md"
+DEPLOY = DOCS / "how-to" / "deploy.md"
 CORRECT = DOCS / "how-to" / "correct-a-file.md"
 MANAGE = re.compile(r"manage(?:\.py)? ([a-z_]+)((?: [^|;&)`\n]+)?)")
 
@@ -122,6 +124,17 @@ def test_the_remedies_are_those_of_the_findings_that_exist():
 
 def test_every_variable_that_the_site_reads_is_in_the_page_about_deploying():
     read = set(re.findall(r'environ\.get\("(\w+)"', (TOP / "batchsite" / "settings.py").read_text()))
-    page = (DOCS / "how-to" / "deploy.md").read_text()
     assert len(read) > 8
-    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == read
+    assert set(re.findall(r"^\| `(\w+)` \|", DEPLOY.read_text(), re.MULTILINE)) == read
+
+
+def test_the_file_of_the_environment_is_enough_for_production(checkout):
+    (environment,) = [block.text for block in blocks(DEPLOY) if block.language == "ini"]
+    text = environment.replace("a-long-random-text", secrets.token_urlsafe(64))
+    text = re.sub(r"^DATABASE_URL=.*\n", "", text, flags=re.MULTILINE)
+    (checkout.folder / "batchsite.env").write_text(text)
+    shown = [command.line for command in commands(DEPLOY)]
+    (load,) = [line for line in shown if "batchsite.env" in line]
+    (check,) = [line for line in shown if "check --deploy" in line]
+    code, out, errors = checkout.run(f"{load.replace('/etc/', './')}; {check}")
+    assert (code, "no issues" in out + errors) == (0, True), out + errors

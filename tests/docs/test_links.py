@@ -5,13 +5,17 @@ import pytest
 from .pages import DOCS, TOP, headings, links, pages
 
 
-@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(TOP)))
+@pytest.mark.parametrize(
+    "path", [*pages(), TOP / "CHANGELOG.md"], ids=lambda path: str(path.relative_to(TOP))
+)
 def test_every_relative_link_leads_to_a_file(path):
     targets = [(path.parent / link.partition("#")[0]).resolve() for link in links(path)]
     assert [str(target.relative_to(TOP)) for target in targets if not target.exists()] == []
 
 
-@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(TOP)))
+@pytest.mark.parametrize(
+    "path", [*pages(), TOP / "CHANGELOG.md"], ids=lambda path: str(path.relative_to(TOP))
+)
 def test_every_link_to_a_heading_leads_to_one(path):
     for link in links(path):
         file, _, heading = link.partition("#")
