@@ -116,6 +116,42 @@ def test_a_row_is_left_as_it_was_by_escape_and_corrected_by_keyboard_alone(site,
     assert batch.rows.get(sequence=1).new_price == Decimal("1.75")
 
 
+def test_the_cursor_goes_into_the_cell_that_does_not_fit(site, live_server):
+    batch = make_batch("toy_price", user=admin(), options={"factor": "2"})
+    site.goto(f"{live_server.url}{reverse('batches:batch', args=[batch.pk])}")
+    site.get_by_label("Correct row 2").click()
+    price = site.locator(".b-row-editing").get_by_label("New price")
+    price.fill("dear")
+    site.locator(".b-row-editing input:not([type=hidden])").first.press("Enter")
+    expect(site.locator(".b-row-editing .b-error")).to_contain_text("must be a decimal number")
+    expect(price).to_be_focused()
+
+
+def test_the_keyboard_stays_at_its_row_when_the_page_has_to_reload(site, live_server):
+    rows = [{"code": code, "new_price": Decimal(n)} for n, code in enumerate(["T1", "T2", "T2"], 5)]
+    batch = make_batch("toy_price", user=admin(), rows=rows)
+    site.goto(f"{live_server.url}{reverse('batches:batch', args=[batch.pk])}")
+    site.get_by_label("Exclude row 3").focus()
+    site.keyboard.press("Enter")
+    expect(site.get_by_label("Why is it excluded?")).to_be_focused()
+    site.keyboard.press("Enter")
+    expect(site.get_by_label("Put row 3 back")).to_be_focused()
+    site.keyboard.press("Enter")
+    expect(site.get_by_label("Correct row 3")).to_be_focused()
+    expect(site.locator("tbody.b-row-error")).to_have_count(2)
+
+
+def test_no_icon_of_a_message_covers_its_text(site, live_server):
+    batch = make_batch("toy_price", user=admin(), options={"factor": "2"})
+    actions.withdraw(batch, admin())
+    site.goto(f"{live_server.url}{reverse('batches:execute', args=[batch.pk])}")
+    message = site.locator(".messagelist .error")
+    place = message.evaluate(
+        "e => [parseFloat(getComputedStyle(e).backgroundPositionX), parseFloat(getComputedStyle(e).paddingLeft)]"
+    )
+    assert place[0] + 16 < place[1]
+
+
 def admin():
     """Return the user that is logged in."""
     return get_user_model().objects.get(username="admin")

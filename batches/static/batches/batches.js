@@ -7,13 +7,32 @@
     var body = event.detail.elt;
     if (!body || !body.classList) return;
     if (body.classList.contains("b-row-editing")) {
-      var first = body.querySelector("[aria-invalid=true], input:not([type=hidden])");
+      // Two questions: one selector with a comma finds what stands first in the row, bad or not.
+      var first = body.querySelector("[aria-invalid=true]") || body.querySelector("input:not([type=hidden])");
       if (first) first.focus();
     } else if (body.classList.contains("b-row")) {
-      var again = body.querySelector(".b-acts a, .b-acts button");
-      if (again) again.focus();
+      comeBack(body);
     }
   });
+
+  function comeBack(body) {
+    var again = body.querySelector(".b-acts a, .b-acts button");
+    if (again) again.focus();
+  }
+
+  // A correction that concerns other rows reloads the page: the keyboard comes back to its row, or to the table.
+  document.addEventListener("htmx:beforeOnLoad", function (event) {
+    var body = event.detail.elt.closest("tbody.b-row");
+    if (body && event.detail.xhr.getResponseHeader("HX-Refresh") === "true") sessionStorage.setItem("b-row", body.id);
+  });
+  var left = sessionStorage.getItem("b-row") || (/^#row-\d+$/.test(location.hash) && location.hash.slice(1));
+  if (left) {
+    sessionStorage.removeItem("b-row");
+    var body = document.getElementById(left);
+    var table = document.querySelector("#rows .b-scroll");
+    if (body) comeBack(body);
+    else if (table) table.focus();
+  }
 
   // Escape leaves a row as it was.
   document.addEventListener("keydown", function (event) {
