@@ -8,6 +8,7 @@ from django import template
 from django.forms import BoundField, CheckboxInput
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from .. import words
 from ..models import Event
@@ -92,7 +93,7 @@ def event_details(event: Event) -> str:
         old, new = (pair + [None, None])[:2]
         found.append(f"{field}: {old if old is not None else '–'} → {new if new is not None else '–'}")
     if isinstance(data.get("rows"), int):
-        found.append(_("%(n)s rows") % {"n": words.whole(data["rows"])})
+        found.append(ngettext("%(n)s row", "%(n)s rows", data["rows"]) % {"n": words.whole(data["rows"])})
     if data.get("file"):
         found.append(str(data["file"]))
     if data.get("field"):

@@ -146,10 +146,13 @@ def set_aside(
             return told(request, error, _place(request, batch, found))
         if not request.htmx:  # type: ignore[attr-defined]
             return go(request, _place(request, batch, found))
-        if handler.unique_rules and _shares(handler, found):
+        fresh = find_row(request, handler, row_id)
+        # Excluded rows are compared with nobody, so what others share with one shows only once it is put back.
+        if _shares(handler, found) or _shares(handler, fresh):
             return HttpResponseClientRefresh()
-        fresh = one_row(request, batch, handler, find_row(request, handler, row_id), saved=True)
-        return trigger_client_event(fresh, "rows-changed", after="settle")
+        return trigger_client_event(
+            one_row(request, batch, handler, fresh, saved=True), "rows-changed", after="settle"
+        )
     context = header(
         batch, handler, form=form, row=found, verb=verb, table=RowTable.for_handler(handler, [found]),
         here=back_query(request), subtitle=_("Row %(n)s") % {"n": found.sequence},

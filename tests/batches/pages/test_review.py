@@ -167,6 +167,33 @@ def test_a_row_is_excluded_with_a_reason_and_put_back(web, book):
     assert not row.removed
     assert [e.verb for e in Event.objects.filter(batch=book.pk).order_by("-pk")[:2]] == ["include", "exclude"]
     assert {e.door for e in Event.objects.filter(batch=book.pk).order_by("-pk")[:2]} == {"page"}
+    log = text(web.get(reverse("batches:log", args=[book.pk])))
+    assert "1 row<" in log
+
+
+def test_a_row_put_back_shows_at_once_what_others_share_with_it(web, boss, things):
+    rows = [{"code": code, "new_price": Decimal(n)} for n, code in enumerate(["T1", "T1", "T2"], 5)]
+    batch = make_batch("toy_price", user=boss, rows=rows)
+    first, second, alone = batch.rows.order_by("sequence")
+    answers = [
+        web.post(reverse(f"batches:{verb}_row", args=[batch.pk, row.pk]), headers=HTMX)
+        for verb, row in (("exclude", first), ("include", first), ("exclude", alone), ("include", alone))
+    ]
+    assert [answer.get("HX-Refresh") for answer in answers] == ["true", "true", None, None]
+    second.refresh_from_db()
+    assert second.status == "error"
+
+
+def test_sorted_rows_are_not_said_to_be_a_span_of_numbers(web, book):
+    assert "rows 1 to 4" in text(web.get(batch_url(book)))
+    assert "4 rows, sorted" in text(web.get(batch_url(book, "sort=price")))
+    assert re.search(r"b-span\">row \d<", text(web.get(batch_url(book, "q=nine"))))
+
+
+def test_beside_the_rows_it_says_which_finding_they_were_chosen_by(web, book):
+    html = text(web.get(batch_url(book, "finding=not_a_number:price")))
+    rows = html[html.index('id="rows"') : html.index("b-filter")]
+    assert "is not a number" in rows
 
 
 def test_all_rows_that_match_are_excluded_and_put_back(web, many):
