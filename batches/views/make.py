@@ -105,8 +105,15 @@ def mapping_context(
         "headings": [(heading, goes_to.get(heading), samples[heading]) for heading in reading.headings],
         "lines": [(line, cells[:width]) for line, cells in lines],
         "unmapped": [heading for heading in reading.headings if heading not in goes_to],
+        "same_file": _same_file(batch),
         "may_map": rights.may(type(batch), "prepare", request.user),
     }  # fmt: skip
+
+
+def _same_file(batch: Any) -> BatchBase | None:
+    """Return the newest other batch of the type that was made from the very same bytes."""
+    others = type(batch)._default_manager.filter(sha256=batch.sha256).exclude(pk=batch.pk)
+    return others.order_by("-pk").first() if batch.sha256 else None
 
 
 def _samples(lines: list[tuple[int, list[str]]], index: int) -> str:

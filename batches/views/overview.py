@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet, Value
+from django.db.models import CharField, F, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -91,7 +91,8 @@ def _waiting(handler: Any, user: Any) -> QuerySet:
 def _listed(types: list[Any], question: Any, order: str, user: Any) -> list[dict[str, Any]]:
     """Return the newest batches of all types that a question finds, with one query, and their figures with another."""
     querysets = [
-        question(handler, user).order_by().annotate(key=Value(handler.key)).values("key", *FIELDS) for handler in types
+        question(handler, user).order_by().annotate(key=Value(handler.key), name=_file_name(handler)).values("key", "name", *FIELDS)
+        for handler in types
     ]  # fmt: skip
     if not querysets:
         return []
@@ -113,6 +114,12 @@ def _listed(types: list[Any], question: Any, order: str, user: Any) -> list[dict
         entry["rows"] = data["total"] if data else None
         entry["standing"] = standing(data) if entry["status"] in (Status.REVIEW, Status.READY) else []
     return found
+
+
+def _file_name(handler: Any) -> F | Value:
+    """Return what tells batches without a description apart: the name of the file, if the type has one."""
+    has_file = any(field.name == "original_name" for field in handler.model._meta.get_fields())
+    return F("original_name") if has_file else Value("", output_field=CharField())
 
 
 def kept_figures(batches: list[tuple[int, int, Any]], user: Any) -> dict[int, dict[str, Any]]:

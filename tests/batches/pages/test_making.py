@@ -44,6 +44,23 @@ def test_the_mapping_page_proposes_and_shows_how_the_file_is_read(web, draft):
     }
 
 
+def test_a_file_that_was_uploaded_before_is_said_to_be_the_same(web, draft):
+    assert "very same file" not in text(web.get(batch_url(draft)))
+    file = SimpleUploadedFile("copy.csv", BOOK.encode())
+    html = text(web.post(reverse(ADD), {"file": file}, follow=True))
+    assert "The very same file was uploaded before, as book.csv" in html
+    assert reverse("batches:batch", args=[draft.pk]) in html
+    other = SimpleUploadedFile("book.csv", BOOK.replace("1.50", "1.60").encode())
+    assert "very same file" not in text(web.post(reverse(ADD), {"file": other}, follow=True))
+
+
+def test_batches_without_a_description_are_told_apart_by_their_files(web, draft):
+    web.post(reverse(ADD), {"file": SimpleUploadedFile("autumn.csv", BOOK.encode())})
+    html = text(web.get(reverse("batches:overview")))
+    assert re.search(r"<td>autumn.csv<span", html)
+    assert re.search(r"<td>spring<span[^>]*>[^<]* · book.csv<", html)
+
+
 def test_sending_the_mapping_starts_to_read(web, draft):
     answer = web.post(
         reverse("batches:map", args=[draft.pk]), {"map-code": "0", "map-name": "1", "map-price": "3"}
