@@ -89,3 +89,8 @@ def test_history_needs_the_right_to_see_the_object(client):
     product = ProductFactory()
     clerk(client, "view_brand")
     assert history_of(client, product).status_code == 403
+
+
+def test_a_short_history_has_no_empty_line_of_pages(client, boss):
+    product = ProductFactory()
+    assert "paginator" not in history_of(client, product).content.decode()
