@@ -6,7 +6,6 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from .changes import Target
 from .handlers import BatchHandler
 from .models import BatchBase, Run
 from .registry import registry
@@ -55,18 +54,7 @@ def missing_right(handler: BatchHandler, verb: str, user: Any, present: set[str]
 
 def _missing_for_execution(handler: BatchHandler, user: Any, present: set[str] | None) -> str | None:
     """Executing also needs the right to make each change in production that the rows hold, and to see all of them."""
-    actions = present
-    if actions is None:
-        actions = set(handler.effective_rows().order_by().values_list("action", flat=True).distinct())
-    needed = {name for target in handler.targets.values() for name in target.permissions(actions)}
-    lacking = sorted(name for name in needed if not user.has_perm(name))
-    # What several rows name and nobody had before is created as well; asked only where the right is missing.
-    lacking += [
-        name
-        for name, target in _shared_rights(handler)
-        if not user.has_perm(name)
-        and handler.effective_rows().filter(target.will_create(handler.targets)).exists()
-    ]
+    lacking = [] if present is not None and not present else _lacking(handler, user)
     if lacking:
         return _("You also need the permission %(names)s, which these rows ask for.") % {
             "names": ", ".join(lacking)
@@ -85,9 +73,27 @@ def _missing_for_execution(handler: BatchHandler, user: Any, present: set[str] |
     return None
 
 
-def _shared_rights(handler: BatchHandler) -> list[tuple[str, Target]]:
-    options = [(target.model._meta, target) for target in handler.targets.values() if target.shared]
-    return [(f"{meta.app_label}.add_{meta.model_name}", target) for meta, target in options]
+def _lacking(handler: BatchHandler, user: Any) -> list[str]:
+    """Return the rights on targets that the user lacks and the rows ask for; rows are read only where one is missing.
+
+    A row's action is not enough: a change of one target may be the making of another.
+    """
+    rows = handler.effective_rows().order_by()
+    lacking: list[str] = []
+    for target in sorted(handler.targets.values(), key=lambda target: target.shared):
+        meta = target.model._meta
+        asked = {
+            "add": target.will_create(handler.targets) if target.creates else None,
+            "change": target.will_change(handler.targets) if target.updates else None,
+            "delete": target.will_delete() if target.deletes else None,
+        }
+        for right, condition in asked.items():
+            name = f"{meta.app_label}.{right}_{meta.model_name}"
+            if condition is None or name in lacking or user.has_perm(name):
+                continue
+            if rows.filter(condition).exists():
+                lacking.append(name)
+    return lacking
 
 
 def why_not(

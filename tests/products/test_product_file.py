@@ -186,3 +186,20 @@ def test_executing_needs_the_rights_of_what_it_does(boss):
     batch = make_batch("product_file", user=boss, file=book("1,,New,,Meadow,,,,,,3"))
     with pytest.raises(Refused, match=r"products\.add_brand"):
         actions.execute(batch, person)
+
+
+def test_making_the_cost_of_a_known_product_needs_the_right_to_add_one(boss):
+    ProductFactory(number="1", regular_price=Decimal(1))
+    VendorFactory(code="V1")
+    person = get_user_model().objects.create_user("person", is_staff=True)
+    rights = ["execute_productfilebatch", "change_product", "change_productcost"]
+    person.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    batch = make_batch("product_file", user=boss, file=book("1,,,,,,V1,,10,25.00,2"))
+    assert batch.rows.get().action == "update"
+    with pytest.raises(Refused, match=r"permission products\.add_productcost, which"):
+        actions.execute(batch, person)
+    person.user_permissions.add(Permission.objects.get(codename="add_productcost"))
+    # What no row does is not asked for: nobody's cost is changed here.
+    person.user_permissions.remove(Permission.objects.get(codename="change_productcost"))
+    actions.execute(batch, get_user_model().objects.get(pk=person.pk))
+    assert ProductCost.objects.count() == 1
