@@ -3,5 +3,5 @@
 from django.dispatch import Signal
 
 # Sent once a piece after commit, with model, pks, batch (number) and run (id). A hint: a process that dies between commit and
-# sending sends nothing. What must happen goes through `deliver`.
+# sending sends nothing.
 rows_written = Signal()
