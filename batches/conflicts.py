@@ -91,6 +91,12 @@ class Conflicts:
         if target.creates and target.key:
             self._mark_existing(target, piece)
 
+    def mark_taken(self, piece: Piece, rows: Iterable[Any]) -> None:
+        """Mark rows of which production has a unique value by now, if they are not conflicts already."""
+        entry = "jsonb_build_object('code', 'taken_now', 'field', '', 'severity', 'error')"
+        condition = f"r.{sql.pk_column(self.row_model)} = ANY(%s)"
+        self._set_conflicts(piece, [entry], [], "", condition, [list(rows)])
+
     def _mark_moved(self, target: Target, piece: Piece) -> None:
         entries: list[str] = []
         conditions: list[str] = []

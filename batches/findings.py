@@ -124,6 +124,10 @@ BUILT_IN: dict[str, tuple[Any, str]] = {
         Severity.ERROR,
     ),
     "exists_now": (_("It was created since review; check again to change it instead."), Severity.ERROR),
+    "taken_now": (
+        _("Something in production has a value by now that must be its alone; check again."),
+        Severity.ERROR,
+    ),
     "gone": (_("It was deleted since review."), Severity.ERROR),
     "in_use": (_("It is in use by %(by)s and cannot be deleted."), Severity.ERROR),
     "refused": (_("Production refused it: %(text)s"), Severity.ERROR),
@@ -164,14 +168,14 @@ def _field_rules(model_field: models.Field, row_field: str, target: Target) -> l
     given = Q(**{f"{row_field}__isnull": False})
     limit = model_field.max_length
     if limit and getattr(mine, "max_length", None) != limit:
-        when = given & Q(_length(row_field, limit))
+        when = given & Q(GreaterThan(Length(row_field), limit))
         found.append(
             _finding("too_long", when, row_field, label, length=Length(row_field), limit=Value(limit))
         )
     if isinstance(model_field, models.DecimalField):
         whole = (model_field.max_digits or 0) - (model_field.decimal_places or 0)
         if _whole_digits(mine) > whole:
-            when = given & Q(_at_least(Abs(F(row_field)), 10**whole))
+            when = given & Q(GreaterThanOrEqual(Abs(F(row_field)), 10**whole))
             found.append(_finding("too_large", when, row_field, label, value=row_field, limit=Value(whole)))
     if model_field.choices and not getattr(mine, "choices", None):
         values = [value for value, _label in model_field.flatchoices]
@@ -203,16 +207,6 @@ def _whole_digits(mine: Any) -> float:
     if isinstance(mine, models.DecimalField):
         return (mine.max_digits or 0) - (mine.decimal_places or 0)
     return float("inf")
-
-
-def _length(row_field: str, limit: int) -> Any:
-
-    return GreaterThan(Length(row_field), limit)
-
-
-def _at_least(expression: Any, limit: int) -> Any:
-
-    return GreaterThanOrEqual(expression, limit)
 
 
 def _required(

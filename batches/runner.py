@@ -9,7 +9,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections, models, transaction
 from django.db.models import Count, Max
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -70,7 +70,9 @@ class Runner:
                 logger.warning("run %s: connection lost", self.run.pk)
                 connections[self.using].close()
                 raise Interrupted from error
-            self._undone(RunState.FAILED, self._sentence(error))
+            if not self._undone(RunState.FAILED, self._sentence(error)):
+                logger.exception("run %s: done, but something failed after it was committed", self.run.pk)
+                return self.run
             if isinstance(error, BatchError):
                 raise
             if isinstance(error, (DatabaseError, ValidationError)):
@@ -230,11 +232,18 @@ class Runner:
                 applied.exclude(**{f"{target.to}__isnull": True}).values_list(f"{target.to}_id", flat=True)
             )
             transaction.on_commit(
-                lambda model=target.model, pks=pks: rows_written.send(
-                    model, model=model, pks=pks, batch=self.batch.pk, run=self.run.pk
-                ),  # type: ignore[misc]
+                lambda model=target.model, pks=pks: self._send(model, pks),  # type: ignore[misc]
                 using=self.using,
             )
+
+    def _send(self, model: type[models.Model], pks: list[Any]) -> None:
+        """Tell the receivers; what one of them raises is logged, as the rows are written whatever it does."""
+        answers = rows_written.send_robust(model, model=model, pks=pks, batch=self.batch.pk, run=self.run.pk)
+        for receiver, answer in answers:
+            if isinstance(answer, Exception):
+                logger.error(
+                    "run %s: receiver %r of rows_written failed", self.run.pk, receiver, exc_info=answer
+                )
 
     def _allowed(self, handler: BatchHandler) -> None:
         """Check the rights again: they may have been taken away since the run was asked for. Raises RunFailed."""
@@ -277,11 +286,14 @@ class Runner:
                     # One who does not own the table gets a warning from the server, no error.
                     sql.run(self.using, f"ANALYZE {sql.table(target.model)}")
 
-    def _undone(self, state: RunState, sentence: str) -> None:
-        """Put the batch back to where it was and record why. The work's transaction is gone, and all that it wrote."""
+    def _undone(self, state: RunState, sentence: str) -> bool:
+        """Put the batch back to where it was and record why. The work's transaction is gone, and all that it wrote.
+
+        Where it was committed all the same (the error came afterwards), finish the run as done and return False.
+        """
         verb = VERB[self.run.kind]
         if connections[self.using].in_atomic_block and not self.inline:
-            return
+            return True
         with transaction.atomic(using=self.using):
             sql.fetch(
                 self.using,
@@ -289,6 +301,10 @@ class Runner:
                 [self.batch.pk],
             )
             self._fence()
+            if RunStep.objects.using(self.using).filter(run=self.run).exists():
+                self._done()
+                self.batch = find_batch(self.batch.pk)
+                return False
             back = self.run.params.get("back") or verb.fallback
             if back:
                 type(self.batch)._default_manager.using(self.using).filter(pk=self.batch.pk).update(
@@ -306,6 +322,7 @@ class Runner:
             )
             self._finish(state, sentence, {})
         self.batch = find_batch(self.batch.pk)
+        return True
 
     def _finish(self, state: RunState, error: str, counts: dict[str, Any]) -> None:
         Run.objects.filter(pk=self.run.pk, attempt=self.run.attempt).update(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
 from . import sql
@@ -16,11 +16,19 @@ from .changes import Target
 from .conflicts import Conflicts, Piece, column
 from .pipeline import Lookup, Pipeline, Stage
 from .sql import Sql, quote
-from .states import RowAction, RowStatus
+from .states import RowStatus
 
 __all__ = ["Piece", "Writer", "constant_default"]
 
 APPLIED = (RowStatus.APPLIED,)
+
+
+class _Taken(Exception):
+    """Rows could not create what they were to, as production has one of its unique values by now."""
+
+    def __init__(self, rows: set[Any]) -> None:
+        super().__init__(rows)
+        self.rows = rows
 
 
 class Writer:
@@ -43,14 +51,29 @@ class Writer:
 
     def write(self, piece: Piece, on_conflict: str = "skip") -> None:
         """Write one piece; afterwards each of its effective rows is applied or a conflict."""
+        refused: set[Any] = set()
+        while True:
+            try:
+                with transaction.atomic(using=self.using):
+                    self._write(piece, on_conflict, refused)
+                return
+            except _Taken as taken:
+                # Somebody took a key in this very moment. A row is written whole or not at all, so the piece begins anew
+                # without those rows; each round takes at least one of them out.
+                refused |= taken.rows
+
+    def _write(self, piece: Piece, on_conflict: str, refused: set[Any]) -> None:
         self.compare(piece)
+        if refused:
+            self.conflicts.mark_taken(piece, refused)
         if on_conflict == "stop" and self._count(piece, (RowStatus.CONFLICT,)):
             return
         creating = self._mark(piece)
         for target in self.targets.values():
-            if creating.get(target.to):
-                self._insert(target, piece, creating[target.to])
-            if target.updates and self._has(piece, RowAction.UPDATE, target):
+            new = creating.get(target.to, 0)
+            if new:
+                self._insert(target, piece, new)
+            if target.updates and self._linked(piece, target) > new:
                 self._update(target, piece)
             if target.deletes:
                 self._delete(target, piece)
@@ -68,15 +91,11 @@ class Writer:
             0
         ][0]
 
-    def _has(self, piece: Piece, action: str, target: Target) -> bool:
-        """Tell whether any row of the piece changes a target that was there before."""
+    def _linked(self, piece: Piece, target: Target) -> int:
+        """Return how many rows that are written have a target, be it new or old."""
         where = piece.where("r", APPLIED)
-        found = sql.fetch(
-            self.using,
-            f"SELECT EXISTS (SELECT 1 FROM {self.rows} r WHERE {where.text} AND r.action = %s)",
-            (*where.params, str(action)),
-        )
-        return bool(found[0][0])
+        text = f"SELECT count(r.{quote(target.link)}) FROM {self.rows} r WHERE {where.text}"
+        return int(sql.fetch(self.using, text, where.params)[0][0])
 
     def _create_shared(self, target: Target, piece: Piece) -> None:
         """Create what several rows name (a group, a maker) once, and link all of them to it; one that exists by now is used."""
@@ -210,7 +229,7 @@ class Writer:
         return text.replace("%", "%%")
 
     def _insert(self, target: Target, piece: Piece, expected: int) -> None:
-        """Insert what the piece creates; a key that somebody took in this very moment makes the row a conflict."""
+        """Insert what the piece creates. Raises _Taken if production has one of its unique values by now."""
         columns, values, params = self._insert_values(target)
         pk, link = sql.pk_column(target.model), f"r.{quote(target.link)}"
         there = f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}"
@@ -223,15 +242,8 @@ class Writer:
             (*params, *where.params),
         )
         if written < expected:
-            row_pk = sql.pk_column(self.row_model)
-            sql.run(
-                self.using,
-                f"UPDATE {self.rows} mine SET status = 'conflict', applied_at = NULL, {quote(target.link)} = NULL,"
-                f' issues = COALESCE(mine.issues, \'[]\'::jsonb) || \'[{{"code": "exists_now", "field": "",'
-                f' "severity": "error"}}]\'::jsonb WHERE mine.{row_pk} IN'
-                f" (SELECT r.{row_pk} FROM {self.rows} r {there} WHERE {fresh})",
-                where.params,
-            )
+            text = f"SELECT r.{sql.pk_column(self.row_model)} FROM {self.rows} r {there} WHERE {fresh}"
+            raise _Taken({key for (key,) in sql.fetch(self.using, text, where.params)})
 
     def _update(self, target: Target, piece: Piece) -> None:
         """Write the changed fields of targets that were there before."""
