@@ -14,8 +14,6 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import F, Q
 
-from .states import RowAction
-
 
 @dataclass(frozen=True)
 class Create:
@@ -135,19 +133,6 @@ class Target:
     def base_values(self) -> dict[str, Any]:
         """Return row field -> expression of the value in production now."""
         return {update.old: F(f"{self.to}__{update.name}") for update in self.updates}
-
-    def permissions(self, actions: Iterable[str]) -> set[str]:
-        """Return the rights on the target that rows with these actions need."""
-        app, name = self.model._meta.app_label, self.model._meta.model_name
-        needed = set()
-        present = set(actions)
-        if self.creates and not self.shared and RowAction.CREATE in present:
-            needed.add(f"{app}.add_{name}")
-        if self.updates and RowAction.UPDATE in present:
-            needed.add(f"{app}.change_{name}")
-        if self.deletes and RowAction.DELETE in present:
-            needed.add(f"{app}.delete_{name}")
-        return needed
 
 
 def bind(changes: Iterable[Declared], row_model: type[models.Model]) -> dict[str, Target]:
