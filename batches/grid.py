@@ -46,6 +46,14 @@ def grid_fields(handler: BatchHandler) -> list[GridField]:
     return [_grid_field(handler, name, _source(name, editable)) for name in names]
 
 
+def saved_fields(handler: BatchHandler) -> list[GridField]:
+    """Return the fields of a table that can be read in again: the grid's, and the columns that it has no room for."""
+    fields = grid_fields(handler)
+    shown = {field.source or field.name for field in fields}
+    rest = [column.field for column in handler.get_columns() if column.field not in shown]
+    return [*fields, *(_grid_field(handler, name, name) for name in rest)]
+
+
 def _source(name: str, editable: set[str]) -> str:
     if name in editable:
         return name

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from .. import files
 from ..exceptions import BatchError, Refused
 from ..filters import RowFilter
-from ..grid import GridField, grid_fields, visible_rows, with_changes
+from ..grid import GridField, saved_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
 from ..states import RowAction, RowStatus
 from ..tables import raw_text
@@ -54,7 +54,7 @@ def rows(request: HttpRequest, batch: Any, handler: BatchHandler, kind: str) -> 
         return told(
             request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
         )
-    fields = grid_fields(handler)
+    fields = saved_fields(handler)
     queryset = with_changes(found.qs, fields).order_by("sequence")
     write, content_type = FORMATS[kind]
     # To a file first, so that an error is a page and not half a table; large ones go to the disk.

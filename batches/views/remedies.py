@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -64,11 +64,22 @@ def remedy_of(handler: BatchHandler, code: str, field: str) -> Remedy | None:
         or field not in editable_fields(handler)
     ):
         return None
+    when = handler.all_findings[f"{code}/{field}"].when
     for lookup in handler.all_lookups:
+        # What is wrong with the text of a key (its check digit) is not mended by the name of something else.
+        if code != lookup.missing and not _asks(when, f"{lookup.to}__isnull"):
+            continue
         for alternative in lookup.by:
             if list(alternative.values()) == [field]:
                 return Remedy(code, lookup, next(iter(alternative)), field)
     return None
+
+
+def _asks(when: Any, name: str) -> bool:
+    """Tell whether a condition asks something by this name."""
+    if isinstance(when, Q):
+        return any(_asks(child, name) for child in when.children)
+    return isinstance(when, tuple) and when[0] == name
 
 
 @require_http_methods(["GET", "POST"])

@@ -4,15 +4,19 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib import admin
+from django.db.models import Q
 from django.urls import reverse
 
 from batches.admin import BatchAdmin, register_types
-from batches.grid import _source, grid_fields, search_fields
+from batches.findings import Finding
+from batches.grid import _source, grid_fields, saved_fields, search_fields
 from batches.registry import registry
+from batches.states import Severity
 from batches.tables import cell
 from batches.testing import make_batch
+from batches.views.remedies import remedy_of
 from batches.words import completeness, must_type_number
-from tests.toys.batches import RenameHandler, ThingFileHandler
+from tests.toys.batches import PriceHandler, RenameHandler, ThingFileHandler
 from tests.toys.models import PriceBatch, RenameBatch, ThingFileBatch
 
 from .conftest import batch_url, text
@@ -51,6 +55,31 @@ def test_before_and_after_come_from_the_declared_changes():
 def test_before_and_after_of_hooks_come_from_the_names_of_their_fields():
     (field,) = grid_fields(RenameHandler(RenameBatch()))
     assert (field.old, field.source) == ("old_name", "name")
+
+
+def test_rows_are_saved_with_the_columns_that_the_grid_has_no_room_for():
+    class Narrow(ThingFileHandler):
+        grid = ("price", "code")
+
+    fields = saved_fields(Narrow(ThingFileBatch()))
+    assert [(f.name, f.old) for f in fields] == [
+        ("price", "old_price"), ("code", ""), ("name", "old_name"), ("colour", "old_colour"), ("box_name", "old_box"),
+    ]  # fmt: skip
+    assert saved_fields(ThingFileHandler(ThingFileBatch())) == grid_fields(ThingFileHandler(ThingFileBatch()))
+
+
+def test_names_are_mapped_only_where_a_look_up_found_nothing():
+    class Checked(PriceHandler):
+        findings = (
+            Finding("odd_code", "The code is odd.", Severity.WARNING, None, "code"),
+            Finding("new_thing", "It is new.", Severity.NOTICE, Q(thing__isnull=True) & ~Q(code=""), "code"),
+        )
+
+    handler = Checked(PriceBatch())
+    assert remedy_of(handler, "odd_code", "code") is None
+    for code in ("unknown_thing", "new_thing"):
+        remedy = remedy_of(handler, code, "code")
+        assert (remedy.lookup.to, remedy.target_field, remedy.row_field) == ("thing", "code", "code")
 
 
 def test_a_derived_field_is_corrected_by_what_it_is_derived_from():
