@@ -16,7 +16,7 @@ from ..exceptions import FileRefused, Forbidden, Refused
 from ..files import Reading, preview, sniff, suggest
 from ..handlers import BatchHandler
 from ..log import CODE, Door, log, user_name
-from ..models import BatchBase, BatchNumber
+from ..models import BatchBase, BatchNumber, QueryBatchMixin
 from ..registry import registry
 from ..states import Status
 from .base import changing
@@ -45,7 +45,13 @@ def make(
     model = handler_class.model
     if not rights.may(model, "make", user):
         raise Forbidden(rights.missing_right(handler_class(model(), user=user), "make", user))
-    batch: Any = model(description=description, **_options(handler_class, options or {}))
+    batch: Any = model(
+        **_plain(model, {"description": description}), **_options(handler_class, options or {})
+    )
+    if file is not None and not handler_class(batch).reads_file:
+        raise Refused(_("A batch of this type is not made from a file."))
+    if query is not None and not isinstance(batch, QueryBatchMixin):
+        raise Refused(_("A batch of this type is not made from a query."))
     if file is not None:
         _read_head(batch, handler_class, file, file_name)
     elif handler_class(batch).reads_file:
@@ -70,6 +76,17 @@ def make(
             batch.file.storage.delete(batch.file.name)
         raise
     return batch
+
+
+def _plain(model: type[BatchBase], given: dict[str, str]) -> dict[str, str]:
+    """Return description and notes if the header has room for them. Raises Refused."""
+    for name, value in given.items():
+        field: Any = model._meta.get_field(name)
+        try:
+            field.clean(value, None)
+        except ValidationError as error:
+            raise Refused(f"{field.verbose_name.capitalize()}: {' '.join(error.messages)}") from None
+    return given
 
 
 def _options(handler_class: type[BatchHandler], given: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +173,7 @@ def change_options(batch: BatchBase, user: Any, values: dict[str, Any], *, door:
     verb = "populate" if batch.status == Status.DRAFT else "edit"
     context = changing_draft(batch, user, door) if verb == "populate" else changing(batch, verb, user, door)
     with context as change:
-        plain = {k: v for k, v in values.items() if k in ("description", "notes")}
+        plain = _plain(type(change.batch), {k: v for k, v in values.items() if k in ("description", "notes")})
         for name, value in {
             **plain,
             **_options(type(change.handler), {k: v for k, v in values.items() if k not in plain}),

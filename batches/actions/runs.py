@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from django.db import IntegrityError, connections, router, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections, router, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from .. import rights, sql
 from ..background import carry_on
 from ..conf import conf
-from ..exceptions import Refused
+from ..exceptions import Forbidden, Refused
 from ..lease import owner_name
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, Run
@@ -83,7 +84,9 @@ def work(batch: BatchBase, run: Run) -> Run:
     try:
         return Runner(run, inline=inline).go()
     finally:
-        batch.refresh_from_db()
+        # Where the database went away, the error says so; another one from here would hide it.
+        with suppress(DatabaseError, InterfaceError):
+            batch.refresh_from_db()
 
 
 def populate(batch: BatchBase, user: Any, *, door: Door = CODE) -> Run:
@@ -102,22 +105,29 @@ def execute(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | N
 
 
 def stop(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:
-    """Ask the run that is on to stop: a short write that never waits for the work. Raises Refused."""
+    """Ask the run that is on to stop: a short write that never waits for the work. Raises Refused, Forbidden."""
     run = rights.active_run(batch)
     reason = rights.why_not(batch, "stop", user, run=run, looked=True)
-    if reason or run is None:
-        log(batch, "stop", user, door, old=batch.status, comment=reason or "", data={"refused": True})
-        raise Refused(reason)
+    if reason is None and run is not None and not _ask_to_stop(batch, run, user, door):
+        reason = _("It was done before it could be stopped.")
+    if reason is not None:
+        log(batch, "stop", user, door, old=batch.status, comment=reason, data={"refused": True})
+        raise Refused(reason) if rights.may(type(batch), "stop", user) else Forbidden(reason)
+    batch.refresh_from_db()
+
+
+def _ask_to_stop(batch: BatchBase, run: Run, user: Any, door: Door) -> bool:
+    """End a run that nobody began, or ask who works on it to stop; tell whether there still was anything to stop."""
     with transaction.atomic():
-        queued = Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(
+        mine = Run.objects.filter(pk=run.pk)
+        if mine.filter(state=RunState.QUEUED).update(
             state=RunState.STOPPED, stop_requested=True, finished=Now()
-        )
-        if queued:
+        ):
             back = run.params.get("back") or VERB[run.kind].fallback
             type(batch)._default_manager.filter(pk=batch.pk).update(status=back)
-        else:
-            Run.objects.filter(pk=run.pk, state__in=[RunState.RUNNING, RunState.INTERRUPTED]).update(
-                state=RunState.STOPPING, stop_requested=True
-            )
+        elif not mine.filter(state__in=[RunState.RUNNING, RunState.INTERRUPTED, RunState.STOPPING]).update(
+            state=RunState.STOPPING, stop_requested=True
+        ):
+            return False
         log(batch, "stop", user, door, old=batch.status, run=run.pk)
-    batch.refresh_from_db()
+    return True

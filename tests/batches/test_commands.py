@@ -1,14 +1,19 @@
 """The command line: exit codes, one sentence on stderr, one JSON object on stdout."""
 
 import json
+import threading
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connections
 
+from batches import actions
 from batches.exceptions import BatchError
 from batches.models import BatchNumber, Event, Run
 from batches.registry import find_batch
+from tests.reliability.harness import until
+from tests.toys.batches import PriceHandler
 from tests.toys.models import Thing
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +34,24 @@ def run(*words, code=0):
 
 def as_json(*words, code=0):
     return json.loads(run(*words, "--json", code=code)[0])
+
+
+def batches():
+    return as_json("list_batches")
+
+
+def stop_from_a_page(number, user):
+    """Stop from another thread, as somebody at a page does."""
+
+    def stop():
+        try:
+            actions.stop(find_batch(number), user)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    thread.join()
 
 
 @pytest.fixture
@@ -80,6 +103,13 @@ def test_refused_exits_1_with_one_sentence_and_nothing_left(boss, nobody, things
             "There is no option 'status'",
         ),
         (["execute_batch", "999999", "--user", "boss"], "There is no batch '999999'."),
+        (["make_batch", "toy_price", "--user", "boss", "--description", "x" * 201], "at most 200 characters"),
+        (["make_batch", "toy_price", "--user", "boss", "--description", "a\udcff"], "is not text in UTF-8"),
+        (["make_batch", "toy_price", "--user", "boss", "--option", "factor=\udcff"], "is not text in UTF-8"),
+        (["make_batch", "toy_price", "--user", "a\udcff"], "is not text in UTF-8"),
+        (["make_batch", "toy_price", "--user", "boss", "--query", "a=1"], "is not made from a query"),
+        (["make_batch", "toy_price", "--user", "boss", "--file", path], "is not made from a file"),
+        (["make_batch", "toy_file", "--file", path + "\udcff", "--user", "boss"], "cannot be opened"),
     ]:
         out, err = run(*words, code=1)
         assert sentence in err
@@ -123,3 +153,69 @@ def test_errors_have_their_docstring_as_default_sentence():
 def test_create_batch_schema_twice(db):
     run("create_batch_schema")
     assert run("create_batch_schema")[0] == ""
+
+
+def test_limit_that_is_no_count_is_a_mistake_of_usage(boss, things):
+    number = as_json("make_batch", "toy_price", "--user", "boss", "--option", "factor=2")["number"]
+    for words in (["list_batches"], ["show_batch", str(number), "--rows"]):
+        with pytest.raises(CommandError, match="'-1' is no whole number"):
+            call_command(*words, "--limit=-1")
+        run(*words, "--limit", "9" * 30)
+
+
+def test_ctrl_c_leaves_no_draft_behind(boss, things, monkeypatch):
+    def pressed(handler):
+        yield {"code": "T1", "new_price": 1}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PriceHandler, "make_rows", pressed)
+    assert "Stopped at the keyboard" in run("make_batch", "toy_price", "--user", "boss", code=1)[1]
+    assert batches() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batch_that_was_stopped_while_it_was_filled_is_refused_and_gone(boss, things, monkeypatch, settings):
+    settings.BATCHES = {"RENEW_SECONDS": 0.02}
+
+    def stopped(handler):
+        stop_from_a_page(handler.batch.pk, boss)
+        until(lambda: handler.progress.__self__.stop_requested)
+        yield {"code": "T1", "new_price": 1}
+
+    monkeypatch.setattr(PriceHandler, "make_rows", stopped)
+    out, err = run("make_batch", "toy_price", "--user", "boss", code=1)
+    assert (out, "stopped by a person" in err) == ("", True)
+    assert batches() == []
+
+
+def test_ctrl_c_after_the_work_does_not_deny_it(boss, things):
+    number = as_json("make_batch", "toy_price", "--user", "boss", "--option", "factor=2")["number"]
+    Thing.objects.filter(code="T1").update(price=9)
+
+    class Closed(StringIO):
+        def write(self, text):
+            raise KeyboardInterrupt
+
+    err = StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command("execute_batch", str(number), "--user", "boss", stdout=Closed(), stderr=err)
+    assert end.value.code == 3
+    assert "after the work was done" in err.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_broken_type_does_not_end_the_worker(boss, things, monkeypatch, settings):
+    """One whose task was lost is found by its run; its unexpected error is the run's, not the worker's."""
+    settings.BATCHES = {"POLL_SECONDS": 0}
+
+    def broken(handler):
+        raise TypeError("broken")
+
+    monkeypatch.setattr(PriceHandler, "make_rows", broken)
+    numbers = [
+        as_json("make_batch", "toy_price", "--user", "boss", "--background")["number"] for _ in range(2)
+    ]
+    run("worker", "--once")
+    runs = Run.objects.filter(batch_id__in=numbers)
+    assert {r.state for r in runs} == {"failed"}
+    assert all("broken" in r.error for r in runs)

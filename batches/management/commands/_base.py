@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext as _
 
 from batches import actions
@@ -42,15 +44,24 @@ class BatchCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do the work; turn every refusal into one sentence and exit code 1."""
         try:
+            check_text(value for name, value in options.items() if name != "file")
             self.work(options)
         except BatchError as error:
             self.fail(str(error))
+        except (DatabaseError, InterfaceError) as error:
+            if options.get("traceback"):
+                raise
+            self.fail(_("The database cannot be worked with: %(why)s") % {"why": error})
         except KeyboardInterrupt:
-            self.fail(_("Stopped at the keyboard; nothing was written."))
+            self.interrupted()
 
     def work(self, options: dict[str, Any]) -> None:
         """Do what the command is for. Raises BatchError."""
         raise NotImplementedError(f"{type(self).__module__} does nothing")
+
+    def interrupted(self) -> None:
+        """End after Ctrl-C."""
+        self.fail(_("Stopped at the keyboard; nothing was written."))
 
     def fail(self, sentence: str) -> None:
         """Print one sentence on stderr and end with exit code 1."""
@@ -100,6 +111,7 @@ class RunCommand(NumberCommand):
     """A command that runs long work on one batch: in the foreground, or for a worker with --background."""
 
     verb = ""
+    finished: tuple[BatchBase, Run] | None = None
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Add the choice of who does it."""
@@ -111,8 +123,19 @@ class RunCommand(NumberCommand):
         run = actions.start(batch, self.verb, user, door=self.door(), own=not options["background"])
         if not options["background"]:
             run = actions.work(batch, run)
+            self.finished = batch, run
         self.show(batch, options)
         self.conclude(batch, run)
+
+    def interrupted(self) -> None:
+        """End after Ctrl-C; what was done before is not denied."""
+        if self.finished is None:
+            super().interrupted()
+        else:
+            self.stderr.write(
+                _("Stopped at the keyboard after the work was done; only its report is missing.")
+            )
+            self.conclude(*self.finished)
 
     def conclude(self, batch: BatchBase, run: Run) -> None:
         """End with the exit code that the outcome asks for."""
@@ -123,6 +146,23 @@ class RunCommand(NumberCommand):
             handler = registry.for_model(type(batch))(batch)
             if handler.rows().filter(status__in=left).exists():
                 raise SystemExit(EXIT_IN_PART)
+
+
+def check_text(values: Iterable[Any]) -> None:
+    """Raise Refused for an argument with bytes that are no text in this system's encoding."""
+    for value in values:
+        if isinstance(value, list):
+            check_text(value)
+        elif isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+            raise Refused(_("The argument %(value)r is not text in UTF-8.") % {"value": value})
+
+
+def count(text: str) -> int:
+    """Return the whole number of an argument. Raises ArgumentTypeError, which ends with exit code 2."""
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(_("%(text)r is no whole number.") % {"text": text})
+    # The database counts to no more than this.
+    return min(int(text), 2**62)
 
 
 def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from batches.registry import registry
 from batches.states import Status
 
-from ._base import BatchCommand
+from ._base import BatchCommand, count
 
 
 class Command(BatchCommand):
@@ -18,7 +18,7 @@ class Command(BatchCommand):
         """Add the filters."""
         parser.add_argument("--type", help="Only batches of this type.")
         parser.add_argument("--status", choices=Status.values, help="Only batches in this state.")
-        parser.add_argument("--limit", type=int, default=100, help="Batches at most (100).")
+        parser.add_argument("--limit", type=count, default=100, help="Batches at most (100).")
 
     def work(self, options: dict[str, Any]) -> None:
         """Print a line or an object a batch."""

@@ -1,15 +1,19 @@
 """Make a batch, and fill it."""
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.core.files import File
+from django.db import DatabaseError, InterfaceError
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from batches import actions
-from batches.exceptions import BatchError, FileRefused, Refused
+from batches.exceptions import FileRefused, Refused, Stopped
+from batches.models import BatchBase
+from batches.states import RunState
 
 from ._base import BatchCommand
 
@@ -55,18 +59,25 @@ class Command(BatchCommand):
         else:
             batch = actions.make(options["type"], user, **given)
         try:
-            if options["map"]:
-                actions.map_columns(batch, user, {**batch.mapping, **pairs(options["map"])}, door=self.door())  # type: ignore[attr-defined]
-            if options["background"]:
-                actions.start(batch, "populate", user, door=self.door())
-            elif not options["no_populate"]:
-                actions.populate(batch, user, door=self.door())
-        except BatchError:
+            self.fill(batch, user, options)
+        except BaseException:
             # The caller has a sentence and no batch: nothing is left behind that nobody would look after.
-            batch.refresh_from_db()
-            actions.discard(batch, user, door=self.door())
+            with suppress(DatabaseError, InterfaceError):
+                batch.refresh_from_db()
+                actions.discard(batch, user, door=self.door())
             raise
         self.show(batch, options)
+
+    def fill(self, batch: BatchBase, user: Any, options: dict[str, Any]) -> None:
+        """Map the columns and fill the batch, or let a worker do it. Raises BatchError."""
+        if options["map"]:
+            actions.map_columns(batch, user, {**batch.mapping, **pairs(options["map"])}, door=self.door())  # type: ignore[attr-defined]
+        if options["background"]:
+            actions.start(batch, "populate", user, door=self.door())
+        elif not options["no_populate"]:
+            run = actions.populate(batch, user, door=self.door())
+            if run.state == RunState.STOPPED:
+                raise Stopped(run.error)
 
 
 def pairs(given: list[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from batches.actions import handler_of
 from batches.figures import batch_json
 from batches.states import RowStatus
 
-from ._base import NumberCommand, lines
+from ._base import NumberCommand, count, lines
 
 
 class Command(NumberCommand):
@@ -21,7 +21,7 @@ class Command(NumberCommand):
         """Add the options about rows."""
         parser.add_argument("--rows", action="store_true", help="Show rows too.")
         parser.add_argument("--status", choices=RowStatus.values, help="Only rows that stand so.")
-        parser.add_argument("--limit", type=int, default=100, help="Rows at most (100).")
+        parser.add_argument("--limit", type=count, default=100, help="Rows at most (100).")
 
     def work(self, options: dict[str, Any]) -> None:
         """Print the batch."""

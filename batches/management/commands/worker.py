@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, connections
 from django_tasks_db.management.commands.db_worker import Worker as TaskWorker
 from django_tasks_db.models import DBTaskResult
@@ -32,7 +32,10 @@ class Command(BaseCommand):
         """Work until told to end."""
         loop = Loop()
         if options["once"]:
-            loop.once()
+            try:
+                loop.once()
+            except (DatabaseError, InterfaceError) as error:
+                raise CommandError(f"The database cannot be worked with: {error}") from error
             return
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, loop.stop)
@@ -73,7 +76,7 @@ class Loop:
         mark_interrupted()
         # Twice the poll is patience enough: a task that was going to come has come by then.
         for run_id in waiting(2 * conf("POLL_SECONDS")):
-            worked = resume(run_id) is not None or worked
+            worked = self.resumed(run_id) or worked
         tasks = TaskWorker(
             queue_names=["*"],
             interval=0,
@@ -89,3 +92,13 @@ class Loop:
             tasks.run()
             worked = True
         return worked
+
+    def resumed(self, run_id: int) -> bool:
+        """Carry on with a run; a type whose code is broken must not end the worker, which has other types to serve."""
+        try:
+            return resume(run_id) is not None
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("run %s ended in an unexpected error", run_id)
+            return True
