@@ -141,6 +141,17 @@ def test_the_keyboard_stays_at_its_row_when_the_page_has_to_reload(site, live_se
     expect(site.locator("tbody.b-row-error")).to_have_count(2)
 
 
+def test_the_keyboard_meets_the_head_of_a_page_as_the_eye_does(site, live_server):
+    site.goto(f"{live_server.url}{reverse('batches:overview')}")
+    met = []
+    for _stop in range(4):
+        site.keyboard.press("Tab")
+        met.append(site.evaluate("document.activeElement.innerText"))
+    assert met[1:] == ["batchsite", "Batches", "Change password"]
+    lefts = [site.get_by_role("link", name=name, exact=True).first.bounding_box()["x"] for name in met[1:]]
+    assert lefts == sorted(lefts)
+
+
 def test_no_icon_of_a_message_covers_its_text(site, live_server):
     batch = make_batch("toy_price", user=admin(), options={"factor": "2"})
     actions.withdraw(batch, admin())
