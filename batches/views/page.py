@@ -39,11 +39,13 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
     """Show a batch: a draft's mapping, a run's progress, or the rows under review."""
     run = Run.objects.filter(batch_id=batch.pk).order_by("-pk").first()
     active = run if run is not None and run.is_active else None
+    events = _events(batch.pk)
     change = "prepare" if batch.status == Status.DRAFT else "edit"
     context = header(
         batch, handler, active=active, ended=_ended_badly(run), progress=progress_of(active),
         may_edit_options=rights.why_not(batch, change, request.user, run=active, looked=True) is None,
-        options=_options(batch, handler), events=_events(batch.pk),
+        options=_options(batch, handler), events=events,
+        withdrawn=_withdrawn(batch, events),
     )  # fmt: skip
     if batch.status == Status.DRAFT and active is None:
         context["buttons"] = buttons(batch, handler, request.user, active, None)
@@ -163,6 +165,13 @@ def _group(
 def _ended_badly(run: Run | None) -> Run | None:
     """Return the last run if it was stopped or failed, so that its sentence is shown."""
     return run if run is not None and run.state in (RunState.FAILED, RunState.STOPPED) else None
+
+
+def _withdrawn(batch: Any, events: list[Event]) -> Event | None:
+    """Return the entry of the log that says who gave the batch up and why."""
+    if batch.status != Status.WITHDRAWN:
+        return None
+    return next((e for e in events if e.verb == "withdraw" and not (e.data or {}).get("refused")), None)
 
 
 def _options(batch: Any, handler: BatchHandler) -> list[tuple[str, Any]]:

@@ -54,6 +54,15 @@ def test_a_file_that_was_uploaded_before_is_said_to_be_the_same(web, draft):
     assert "very same file" not in text(web.post(reverse(ADD), {"file": other}, follow=True))
 
 
+def test_a_batch_that_was_given_up_says_by_whom_and_why(web, draft):
+    web.post(reverse("batches:withdraw", args=[draft.pk]), {"reason": "the wrong file"})
+    html = text(web.get(batch_url(draft)))
+    assert re.search(r"Withdrawn by boss\.\s+the wrong file", html)
+    assert "This batch has no rows." in html
+    assert "b-tile" not in html
+    assert "Search the rows" not in html
+
+
 def test_batches_without_a_description_are_told_apart_by_their_files(web, draft):
     web.post(reverse(ADD), {"file": SimpleUploadedFile("autumn.csv", BOOK.encode())})
     html = text(web.get(reverse("batches:overview")))
