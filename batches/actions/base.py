@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from .. import rights, sql
 from ..exceptions import Forbidden, Refused
+from ..files.messages import shorten
 from ..handlers import BatchHandler
 from ..log import CODE, PAGE, TASK, Door, log
 from ..models import BatchBase, BatchNumber
@@ -18,12 +19,21 @@ from ..registry import registry
 
 why_not = rights.why_not
 
-__all__ = ["CODE", "PAGE", "TASK", "Change", "Door", "changing", "handler_of", "why_not"]
+__all__ = ["CODE", "PAGE", "TASK", "Change", "Door", "changing", "handler_of", "storable", "why_not"]
 
 
 def handler_of(batch: BatchBase, user: Any = None) -> BatchHandler:
     """Return a handler for a batch."""
     return registry.for_model(type(batch))(batch, user=user)
+
+
+def storable(text: str) -> str:
+    """Return the text if the database can hold it. Raises Refused for NUL and for half a character."""
+    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise Refused(
+            _("%(text)r has a character that cannot be stored; delete it.") % {"text": shorten(text)}
+        )
+    return text
 
 
 class Change:

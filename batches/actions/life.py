@@ -9,14 +9,14 @@ from django.db import transaction
 from .. import sql
 from ..models import BatchBase, BatchNumber, FileBatchMixin
 from ..states import Status
-from .base import CODE, Door, changing
+from .base import CODE, Door, changing, storable
 
 
 def withdraw(batch: BatchBase, user: Any, *, door: Door = CODE, comment: str = "") -> None:
     """Give a batch up; it stays readable. Raises Refused."""
     with changing(batch, "withdraw", user, door) as change:
         change.batch.status = Status.WITHDRAWN
-        change.comment = comment
+        change.comment = storable(comment)
 
 
 def delete(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:

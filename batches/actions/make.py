@@ -19,7 +19,7 @@ from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, BatchNumber, QueryBatchMixin
 from ..registry import registry
 from ..states import Status
-from .base import changing
+from .base import changing, storable
 
 SAMPLE_ROWS = 50
 
@@ -83,7 +83,7 @@ def _plain(model: type[BatchBase], given: dict[str, str]) -> dict[str, str]:
     for name, value in given.items():
         field: Any = model._meta.get_field(name)
         try:
-            field.clean(value, None)
+            field.clean(storable(value), None)
         except ValidationError as error:
             raise Refused(f"{field.verbose_name.capitalize()}: {' '.join(error.messages)}") from None
     return given

@@ -15,7 +15,7 @@ from ..ingest import Repaired, limited
 from ..log import CODE, Door
 from ..models import BatchBase
 from ..states import BEFORE
-from .base import changing
+from .base import changing, storable
 
 LOGGED_ROWS = 100
 
@@ -94,7 +94,7 @@ def _set_cells(handler: BatchHandler, row: Any, values: dict[str, str]) -> dict[
 
 def convert_cell(handler: BatchHandler, field: str, text: str) -> tuple[Any, dict[str, Any] | None]:
     """Return the value of a cell's text, and the notice about a repair. Raises CellError or ValidationError."""
-    if not text:
+    if not storable(text):
         return None, None
     model_field: Any = handler.row_model._meta.get_field(field)
     special = handler.converters().get(field)
@@ -149,6 +149,7 @@ def _set_removed(
     expected: int | None,
     door: Door,
 ) -> int:
+    storable(reason)
     with changing(batch, "exclude" if removed else "include", user, door) as change:
         handler = change.handler
         mine = rows.filter(
