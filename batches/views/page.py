@@ -45,6 +45,7 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
         batch, handler, active=active, ended=_ended_badly(run), progress=progress_of(active),
         may_edit_options=rights.why_not(batch, change, request.user, run=active, looked=True) is None,
         options=_options(batch, handler), events=events,
+        may_stop=rights.may(type(batch), "stop", request.user),
         withdrawn=_withdrawn(batch, events),
     )  # fmt: skip
     if batch.status == Status.DRAFT and active is None:

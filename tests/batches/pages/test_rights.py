@@ -5,8 +5,8 @@ from django.test import Client
 from django.urls import reverse
 
 from batches import actions
-from batches.models import Event
-from batches.states import VERBS, Status
+from batches.models import Event, Run
+from batches.states import VERBS, RunState, Status
 from batches.views.verbs import DO
 
 from .conftest import batch_url, text
@@ -115,6 +115,17 @@ def test_buttons_are_those_that_one_has_a_right_to(book, client_of, user_with):
     assert "Check again" in html
     assert ">Edit<" in html
     assert ">Execute<" not in html
+
+
+def test_only_who_may_stop_a_run_is_offered_to(book, boss, client_of, user_with):
+    run = actions.start(book, "execute", boss)
+    watcher = client_of(user_with("view_thingfilebatch", name="watcher"))
+    assert "Waiting for a worker" in text(watcher.get(batch_url(book)))
+    assert reverse("batches:stop", args=[book.pk]) not in text(watcher.get(batch_url(book)))
+    worker = client_of(user_with("view_thingfilebatch", "change_thingfilebatch"))
+    assert '<button class="b-button b-verb-stop">' in text(worker.get(batch_url(book)))
+    Run.objects.filter(pk=run.pk).update(state=RunState.STOPPING)
+    assert '<button class="b-button b-verb-stop" disabled>' in text(worker.get(batch_url(book)))
 
 
 def test_a_disabled_button_says_why(book, client_of, user_with):
