@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from .handlers import BatchHandler
 
 STAGING = "batch_staging"
-# Rows that one COPY and one INSERT take: less than a second's work, so that progress shows and a stop is heard.
-LANDING_ROWS = 50_000
+# Rows that one COPY and one INSERT take: few at first, so that progress shows soon and the database works while more is read; then
+# twice as many each time, as each INSERT reads all of production that it looks up; never more than two seconds' work, so that a
+# stop is heard.
+FIRST_ROWS, MOST_ROWS = 20_000, 160_000
 MAX_UNREADABLE = 10_000
-# Records that are converted at once.
-CHUNK = 1_000
+# Records that are converted at once, and how many such lots may wait for the database.
+CHUNK, WAITING = 1_000, 80
 
 __all__ = ["FileRows", "Repaired", "Staging", "limited"]
 
@@ -129,7 +131,7 @@ class Staging:
         names = self._names(first)
         staged = ["sequence", *names]
         # Lines are gathered before each COPY: they may be made by asking the database, which a connection cannot do during it.
-        return self.take(staged, gathered(self._lines(first, iterator, names), LANDING_ROWS))
+        return self.take(staged, gathered(self._lines(first, iterator, names), landing()))
 
     def _names(self, record: dict[str, Any] | BatchRowBase) -> list[str]:
         if isinstance(record, dict):
@@ -171,16 +173,24 @@ class Staging:
         return self.pipeline().insert(Sql(text, (*selected.params, *source.params)))
 
 
-def gathered(lines: Iterator[str], number: int) -> Iterator[Iterator[str]]:
+def landing() -> Iterator[int]:
+    """Yield how many rows each part takes."""
+    size = FIRST_ROWS
+    while True:
+        yield size
+        size = min(size * 2, MOST_ROWS)
+
+
+def gathered(lines: Iterator[str], sizes: Iterator[int]) -> Iterator[Iterator[str]]:
     """Yield lines in parts, each made before it is yielded."""
-    while part := list(islice(lines, number)):
+    while part := list(islice(lines, next(sizes))):
         yield iter(part)
 
 
-def gathered_lazily(lines: Iterator[str], number: int) -> Iterator[Iterator[str]]:
+def gathered_lazily(lines: Iterator[str], sizes: Iterator[int]) -> Iterator[Iterator[str]]:
     """Yield lines in parts, each of which must be used up before the next."""
     for first in lines:
-        yield chain([first], islice(lines, number - 1))
+        yield chain([first], islice(lines, next(sizes) - 1))
 
 
 def _plain(value: Any) -> Any:
@@ -209,8 +219,8 @@ class FileRows:
                 "issues",
                 *[cells.field for cells in plan],
             ]
-            with closing(ahead(self._lines(reader, plan), LANDING_ROWS // CHUNK)) as lines:
-                rows = staging.take(names, gathered_lazily(lines, LANDING_ROWS // CHUNK))
+            with closing(ahead(self._lines(reader, plan), WAITING)) as lines:
+                rows = staging.take(names, gathered_lazily(lines, (size // CHUNK for size in landing())))
         if not rows and not self.bad:
             raise FileRefused(
                 _("%(name)r has headings but no records; send a file with at least one.")
