@@ -18,6 +18,7 @@ from django.utils import timezone
 from .changes import FieldChange, Target
 from .conflicts import Conflicts, Piece
 from .pipeline import Lookup
+from .refusals import refusal_sentence
 from .states import EFFECTIVE, RowStatus
 
 # What production may say to one row; anything else is about the run.
@@ -74,7 +75,7 @@ class ModelWriter:
                 work()
         except REFUSALS as error:
             row.refresh_from_db(using=self.using)
-            row.flag("refused", severity="error", text=sentence(error))
+            row.flag("refused", severity="error", text=refusal_sentence(error))
             row.status = RowStatus.FAILED
             row.save(using=self.using, update_fields=["status", "issues"])
 
@@ -167,16 +168,3 @@ class _Plan:
             for update in target.updates:
                 linked = Q(**{f"{to}__isnull": False})
                 self.changes[to, update.name] = set(keys(linked & update.changed()))
-
-
-def sentence(error: BaseException) -> str:
-    """Return what a person should read of a refusal."""
-    if isinstance(error, ValidationError):
-        if not hasattr(error, "error_dict"):
-            return " ".join(error.messages)
-        return " ".join(
-            text if name == "__all__" else f"{name}: {text}"
-            for name, texts in error.message_dict.items()
-            for text in texts
-        )
-    return str(error).splitlines()[0]

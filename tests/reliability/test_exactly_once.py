@@ -257,9 +257,10 @@ def _terminate(pid):
         cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
-def test_right_that_was_taken_away_stops_the_run(boss):
+@pytest.mark.parametrize("verb", ["execute", "refresh"])
+def test_right_that_was_taken_away_stops_the_run(boss, verb):
     batch = doubled(boss)
-    run = actions.start(batch, "execute", boss)
+    run = actions.start(batch, verb, boss)
     boss.is_superuser = False
     boss.save()
     assert resume(run.pk).state == "failed"

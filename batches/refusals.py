@@ -1,0 +1,50 @@
+"""What a person should read when production refuses something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+
+from . import sql
+from .changes import Target
+
+
+def validation_sentence(error: ValidationError) -> str:
+    """Return a model's own words, each with the field that it is about."""
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return " ".join(
+        text if name == "__all__" else f"{name}: {text}"
+        for name, texts in error.message_dict.items()
+        for text in texts
+    )
+
+
+def refusal_sentence(error: BaseException) -> str:
+    """Return the sentence of what one row met."""
+    if isinstance(error, ValidationError):
+        return validation_sentence(error)
+    return str(error).splitlines()[0]
+
+
+def database_sentence(targets: Iterable[Target], error: DatabaseError) -> str:
+    """Return a sentence for a database error: which rule of which thing was broken, and by which value."""
+    said = sql.diagnosis(error)
+    name = said.get("constraint")
+    for target in targets:
+        for constraint in target.model._meta.constraints:
+            if name and constraint.name == name:
+                rule = str(constraint.get_violation_error_message())
+                return _("Production refused it: %(rule)s %(detail)s Nothing was written.") % {
+                    "rule": rule,
+                    "detail": said.get("detail", ""),
+                }
+    if sql.sqlstate(error) == "55P03":
+        return _("Somebody else holds what this batch writes; nothing was written. Try again.")
+    return _("The database refused it: %(message)s %(detail)s Nothing was written.") % {
+        "message": said["message"] + ".",
+        "detail": said.get("detail", ""),
+    }
