@@ -79,9 +79,7 @@ FILE_MESSAGES = {
         "Row %(row)s has a text of more than %(limit)s characters, which a sheet cannot hold: %(value)r. "
         "Export as CSV."
     ),
-    "bad_encoding": _(
-        "The file %(name)r cannot be read with the encoding %(value)r. Choose another encoding."
-    ),
+    "bad_encoding": _("The file %(name)r cannot be read with the encoding %(value)r. Save it as UTF-8."),
 }
 
 RECORD_MESSAGES = {
@@ -107,7 +105,7 @@ RECORD_MESSAGES = {
     ),
     "undecodable": _(
         "Row %(row)s, column %(column)s has bytes that are not %(encoding)s: %(value)r. Correct the text, "
-        "or choose another encoding."
+        "or save the file as UTF-8."
     ),
     "nul": _("Row %(row)s, column %(column)s has a NUL character: %(value)r. Delete it."),
     "lone_return": _(
@@ -130,10 +128,7 @@ CELL_MESSAGES = {
         "%(value)r may mean two numbers; a point before the decimals was expected. Write it without "
         "thousands separators."
     ),
-    "decimal_comma": _(
-        "%(value)r has a comma before its decimals; a point was expected. Correct it, or choose the comma "
-        "as decimal mark."
-    ),
+    "decimal_comma": _("%(value)r has a comma before its decimals; a point was expected. Correct it."),
     "number_exponent": _("%(value)r is a number with an exponent; plain digits were expected. Write it out."),
     "number_digits": _("%(value)r has digits that are not 0 to 9. Write it in the digits 0 to 9."),
     "too_many_decimals": _("%(value)r has more decimals than %(limit)s and would be rounded. Correct it."),

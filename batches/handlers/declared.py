@@ -107,7 +107,7 @@ class Declarations:
         return self.changes
 
     def converters(self) -> dict[str, Callable[[str], Any]]:
-        """Return field -> function from the cell's text to a value or `files.Repaired`, for columns that need more than their kind."""
+        """Return field -> function from a cell's text to a value or `ingest.Repaired`, for columns that need more than their kind."""
         return {}
 
     # ---- what is derived from them

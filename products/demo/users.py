@@ -18,7 +18,7 @@ LOGINS = [
     ("admin", "admin-demo", _("may do everything")),
     ("buyer", "buyer-demo", _("makes and executes batches for the grocery side")),
     ("reviewer", "reviewer-demo", _("reviews batches of all departments")),
-    ("manager", "manager-demo", _("approves and executes batches of all departments")),
+    ("manager", "manager-demo", _("executes, withdraws and deletes batches of all departments")),
 ]
 GROUPS = {"buyer": "Buyers", "reviewer": "Reviewers", "manager": "Managers"}
 NAMES = {

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if getattr(settings, "PRODUCTION", False):
             raise CommandError(
-                _("The demo store has known passwords and is not for production. Unset PRODUCTION.")
+                _("The demo store has known passwords and is not for production. Unset BATCHSITE_PRODUCTION.")
             )
         loaded = load_store()
         if loaded is None:
