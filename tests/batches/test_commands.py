@@ -1,17 +1,20 @@
 """The command line: exit codes, one sentence on stderr, one JSON object on stdout."""
 
 import json
+import os
+import signal
 import threading
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connection, connections
 
 from batches import actions
 from batches.exceptions import BatchError
 from batches.models import BatchNumber, Event, Run
 from batches.registry import find_batch
+from batches.signals import rows_written
 from tests.reliability.harness import until
 from tests.toys.batches import PriceHandler
 from tests.toys.models import Thing
@@ -188,19 +191,71 @@ def test_batch_that_was_stopped_while_it_was_filled_is_refused_and_gone(boss, th
     assert batches() == []
 
 
+class Closed(StringIO):
+    def write(self, text):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_it_is_shown_tells_that_the_batch_is_there(boss, things):
+    err = StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command("make_batch", "toy_price", "--user", "boss", stdout=Closed(), stderr=err)
+    assert end.value.code == 1
+    number = batches()[0]["number"]
+    assert f"the batch {number:08d} is there: In review" in err.getvalue()
+
+
 def test_ctrl_c_after_the_work_does_not_deny_it(boss, things):
     number = as_json("make_batch", "toy_price", "--user", "boss", "--option", "factor=2")["number"]
     Thing.objects.filter(code="T1").update(price=9)
-
-    class Closed(StringIO):
-        def write(self, text):
-            raise KeyboardInterrupt
 
     err = StringIO()
     with pytest.raises(SystemExit) as end:
         call_command("execute_batch", str(number), "--user", "boss", stdout=Closed(), stderr=err)
     assert end.value.code == 3
     assert "after the work was done" in err.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ctrl_c_just_after_the_commit_does_not_deny_the_work(boss, things):
+    number = as_json("make_batch", "toy_price", "--user", "boss", "--option", "factor=2")["number"]
+
+    def pressed(sender, **kwargs):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    rows_written.connect(pressed, sender=Thing)
+    try:
+        out, err = run("execute_batch", str(number), "--user", "boss")
+    finally:
+        rows_written.disconnect(pressed, sender=Thing)
+    assert (out, "after the work was done" in err) == ("", True)
+    assert find_batch(number).status == "executed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_second_ctrl_c_does_not_keep_the_first_from_being_recorded(boss, things, monkeypatch):
+    number = as_json("make_batch", "toy_price", "--user", "boss", "--option", "factor=2")["number"]
+
+    times = []
+
+    def pressed(handler, piece, effective=True):
+        times.append(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def pressed_again(execute, statement, params, many, context):
+        if times and statement.startswith('UPDATE "batches_run"'):
+            times.append(2)
+            os.kill(os.getpid(), signal.SIGINT)
+        return execute(statement, params, many, context)
+
+    monkeypatch.setattr(PriceHandler, "piece_rows", pressed)
+    with connection.execute_wrapper(pressed_again):
+        err = run("execute_batch", str(number), "--user", "boss", code=1)[1]
+    assert "nothing was written" in err
+    assert 2 in times
+    assert Run.objects.get(batch_id=number, kind="execute").state == "stopped"
+    assert find_batch(number).status == "review"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -18,7 +22,7 @@ from batches.exceptions import BatchError, Refused
 from batches.figures import batch_json
 from batches.models import BatchBase, Run
 from batches.registry import find_batch, registry
-from batches.states import RowStatus, Status
+from batches.states import RowStatus, RunState, Status
 
 EXIT_REFUSED = 1
 EXIT_IN_PART = 3
@@ -45,7 +49,8 @@ class BatchCommand(BaseCommand):
         """Do the work; turn every refusal into one sentence and exit code 1."""
         try:
             check_text(value for name, value in options.items() if name != "file")
-            self.work(options)
+            with one_ctrl_c():
+                self.work(options)
         except BatchError as error:
             self.fail(str(error))
         except (DatabaseError, InterfaceError) as error:
@@ -111,7 +116,7 @@ class RunCommand(NumberCommand):
     """A command that runs long work on one batch: in the foreground, or for a worker with --background."""
 
     verb = ""
-    finished: tuple[BatchBase, Run] | None = None
+    started: tuple[BatchBase, Run] | None = None
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Add the choice of who does it."""
@@ -122,30 +127,56 @@ class RunCommand(NumberCommand):
         batch, user = self.batch(options), self.user(options)
         run = actions.start(batch, self.verb, user, door=self.door(), own=not options["background"])
         if not options["background"]:
+            self.started = batch, run
             run = actions.work(batch, run)
-            self.finished = batch, run
         self.show(batch, options)
         self.conclude(batch, run)
 
     def interrupted(self) -> None:
         """End after Ctrl-C; what was done before is not denied."""
-        if self.finished is None:
-            super().interrupted()
-        else:
-            self.stderr.write(
-                _("Stopped at the keyboard after the work was done; only its report is missing.")
-            )
-            self.conclude(*self.finished)
+        if self.started is not None:
+            batch, run = self.started
+            batch.refresh_from_db()
+            run.refresh_from_db()
+            if run.state == RunState.SUCCEEDED:
+                self.stderr.write(
+                    _("Stopped at the keyboard after the work was done; only its report is missing.")
+                )
+                self.conclude(batch, run)
+                return
+        super().interrupted()
 
     def conclude(self, batch: BatchBase, run: Run) -> None:
         """End with the exit code that the outcome asks for."""
-        if run.state == "stopped":
+        if run.state == RunState.STOPPED:
             self.fail(run.error)
         if batch.status == Status.EXECUTED and self.verb == "execute":
             left = [RowStatus.CONFLICT, RowStatus.FAILED]
             handler = registry.for_model(type(batch))(batch)
             if handler.rows().filter(status__in=left).exists():
                 raise SystemExit(EXIT_IN_PART)
+
+
+@contextmanager
+def one_ctrl_c() -> Iterator[None]:
+    """Let the first Ctrl-C end the block, and no further one disturb what records that.
+
+    Else the run would look like one whose process died, and a worker would carry on with what somebody stopped.
+    """
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def check_text(values: Iterable[Any]) -> None:

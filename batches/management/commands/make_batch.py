@@ -13,13 +13,15 @@ from django.utils.translation import gettext as _
 from batches import actions
 from batches.exceptions import FileRefused, Refused, Stopped
 from batches.models import BatchBase
-from batches.states import RunState
+from batches.states import RunState, Status
 
 from ._base import BatchCommand
 
 
 class Command(BatchCommand):
     help = "Make a batch of a type from a file, a query or the type's own data set, and fill it."
+
+    made: BatchBase | None = None
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Add what the batch is made of."""
@@ -64,9 +66,20 @@ class Command(BatchCommand):
             # The caller has a sentence and no batch: nothing is left behind that nobody would look after.
             with suppress(DatabaseError, InterfaceError):
                 batch.refresh_from_db()
-                actions.discard(batch, user, door=self.door())
+                if batch.status == Status.DRAFT:
+                    actions.discard(batch, user, door=self.door())
+                else:
+                    self.made = batch
             raise
+        self.made = batch
         self.show(batch, options)
+
+    def interrupted(self) -> None:
+        """End after Ctrl-C; a batch that was there by then is not denied."""
+        if self.made is not None:
+            names = {"number": self.made.shown_number, "status": Status(self.made.status).label}
+            self.fail(_("Stopped at the keyboard; the batch %(number)s is there: %(status)s.") % names)
+        super().interrupted()
 
     def fill(self, batch: BatchBase, user: Any, options: dict[str, Any]) -> None:
         """Map the columns and fill the batch, or let a worker do it. Raises BatchError."""
