@@ -166,6 +166,20 @@ def _refused(batch: BatchBase, request: HttpRequest) -> BatchError:
     return BatchError(rights.why_not(batch, "populate", request.user) or str(VERB["populate"].meaning))
 
 
+def _check_again(request: HttpRequest, batch: BatchBase) -> None:
+    """Let the rows follow the options at once: what stood in them for the old ones would be executed by the new ones."""
+    try:
+        actions.start(batch, "refresh", request.user, door=actions.PAGE)
+    except BatchError as error:
+        messages.warning(
+            request,
+            _(
+                "Options were changed, but the rows do not follow them until you press “Check again”: %(error)s"
+            )
+            % {"error": error},
+        )
+
+
 @require_http_methods(["GET", "POST"])
 @batch_page
 def options(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
@@ -188,9 +202,7 @@ def options(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
             form.add_error(None, str(error))
         else:
             if set(changed) & set(handler.options) and batch.status == Status.REVIEW:
-                messages.warning(
-                    request, _("Options were changed. Press “Check again”, so that the rows follow them.")
-                )
+                _check_again(request, batch)
             return go(request, batch_url(batch))
     return render(
         request, "options.html", header(batch, handler, form=form, subtitle=_("Description and options"))

@@ -192,11 +192,16 @@ def test_empty_lists_explain_themselves(web):
     assert "Nothing was executed yet." in html
 
 
-def test_options_changed_in_review_ask_for_another_check(web, boss, things):
+def test_rows_under_review_follow_changed_options_at_once(web, boss, things):
     batch = make_batch("toy_price", user=boss)
     answer = web.post(
         reverse("batches:options", args=[batch.pk]), {"description": "d", "factor": "3"}, follow=True
     )
-    assert "Check again" in text(answer)
+    run = Run.objects.get(batch_id=batch.pk, state=RunState.QUEUED)
+    assert run.kind == "refresh"
+    assert reverse("batches:progress", args=[batch.pk]) in text(answer)
     batch.refresh_from_db()
     assert (batch.description, str(batch.factor)) == ("d", "3.00")
+    actions.stop(batch, boss)
+    web.post(reverse("batches:options", args=[batch.pk]), {"description": "e", "factor": "3.00"})
+    assert not Run.objects.filter(batch_id=batch.pk, state=RunState.QUEUED).exists()
