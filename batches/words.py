@@ -33,7 +33,8 @@ def completeness(status: str, data: dict[str, Any] | None) -> str:
         return label
     counts = data["counts"]
     written = counts.get(RowStatus.APPLIED, 0)
-    left_out = data["total"] - written - counts.get(RowStatus.UNCHANGED, 0)
+    records = data["total"] + data.get("unreadable", 0)
+    left_out = records - written - counts.get(RowStatus.UNCHANGED, 0)
     reasons = [
         (counts.get(RowStatus.CONFLICT, 0), _("changed since review")),
         (counts.get(RowStatus.FAILED, 0), _("failed")),

@@ -127,6 +127,11 @@ def test_a_state_says_how_completely(status, counts, words):
     assert completeness(status, data) == words
 
 
+def test_a_state_counts_what_could_not_be_read_among_what_was_left_out():
+    data = {"counts": {"applied": 7, "unchanged": 1}, "total": 8, "unreadable": 2}
+    assert completeness("executed", data) == "Executed: 7 written, 2 left out before"
+
+
 @pytest.mark.parametrize(
     ("excluded", "errors", "asked"), [(0, 0, False), (5, 5, False), (6, 5, True), (0, 11, True)]
 )
