@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from .files import Column, Reading
 from .grid import editable_fields
 from .handlers import BatchHandler
+from .states import Severity
 from .words import left_out, must_type_number, whole
 
 ACCEPTED = ".csv,.txt,.tsv,.xlsx"
@@ -76,10 +77,14 @@ class RowForm(forms.Form):
         self.names = editable_fields(handler)
         start = {name: cell_text(row, name) for name in self.names}
         super().__init__(data, initial={**start, "version": row.version}, prefix=f"row{row.pk}")
+        errors = {
+            entry.get("field", "") for entry in row.issues or [] if entry.get("severity") == Severity.ERROR
+        }
+        bad = {*(row.raw or {}), *errors, *(name.removeprefix("new_") for name in errors)}
         for name in self.names:
             self.fields[name] = forms.CharField(
                 label=capfirst(handler.label(name)), required=False, max_length=10_000, strip=False,
-                widget=forms.TextInput(attrs={"autocomplete": "off"}),
+                widget=forms.TextInput(attrs={"autocomplete": "off", **({"data-bad": ""} if name in bad else {})}),
             )  # fmt: skip
 
     def values(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.urls import reverse
 from playwright.sync_api import Page, expect
@@ -125,6 +126,16 @@ def test_the_cursor_goes_into_the_cell_that_does_not_fit(site, live_server):
     site.locator(".b-row-editing input:not([type=hidden])").first.press("Enter")
     expect(site.locator(".b-row-editing .b-error")).to_contain_text("must be a decimal number")
     expect(price).to_be_focused()
+
+
+def test_correcting_begins_at_the_cell_that_must_be_fixed(site, live_server):
+    batch = make_batch("toy_file", user=admin(), file=ContentFile(BOOK, name="book.csv"))
+    site.goto(f"{live_server.url}{reverse('batches:batch', args=[batch.pk])}")
+    for row, label in ((1, "Code"), (2, "Colour"), (3, "Price")):
+        site.get_by_label(f"Correct row {row}").click()
+        expect(site.locator(".b-row-editing").get_by_label(label)).to_be_focused()
+        site.keyboard.press("Escape")
+        expect(site.locator(".b-row-editing")).to_have_count(0)
 
 
 def test_the_keyboard_stays_at_its_row_when_the_page_has_to_reload(site, live_server):

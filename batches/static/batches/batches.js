@@ -7,8 +7,10 @@
     var body = event.detail.elt;
     if (!body || !body.classList) return;
     if (body.classList.contains("b-row-editing")) {
-      // Two questions: one selector with a comma finds what stands first in the row, bad or not.
-      var first = body.querySelector("[aria-invalid=true]") || body.querySelector("input:not([type=hidden])");
+      // One question after the other: one selector with commas finds what stands first in the row, bad or not.
+      var first = ["[aria-invalid=true]", "[data-bad]", "input:not([type=hidden])"].reduce(function (found, sort) {
+        return found || body.querySelector(sort);
+      }, null);
       if (first) first.focus();
     } else if (body.classList.contains("b-row")) {
       comeBack(body);
