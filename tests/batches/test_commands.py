@@ -258,6 +258,21 @@ def test_second_ctrl_c_does_not_keep_the_first_from_being_recorded(boss, things,
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_batch_that_moves_while_it_is_shown_is_shown_as_it_is_then(boss, things, path):
+    number = as_json("make_batch", "toy_file", "--file", path, "--user", "boss", "--no-populate")["number"]
+    filled = []
+
+    def fill(execute, statement, params, many, context):
+        if "batches_summary" in statement and not filled:
+            filled.append(number)
+            actions.populate(find_batch(number), boss)
+        return execute(statement, params, many, context)
+
+    with connection.execute_wrapper(fill):
+        shown = as_json("show_batch", str(number))
+    assert (shown["status"], shown["records"], shown["rows"], len(shown["unreadable"])) == ("review", 4, 3, 1)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_broken_type_does_not_end_the_worker(boss, things, monkeypatch, settings):
     """One whose task was lost is found by its run; its unexpected error is the run's, not the worker's."""

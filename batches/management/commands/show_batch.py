@@ -8,9 +8,12 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from batches.actions import handler_of
 from batches.figures import batch_json
+from batches.models import BatchBase
 from batches.states import RowStatus
 
 from ._base import NumberCommand, count, lines
+
+LOOKS = 5
 
 
 class Command(NumberCommand):
@@ -25,8 +28,7 @@ class Command(NumberCommand):
 
     def work(self, options: dict[str, Any]) -> None:
         """Print the batch."""
-        batch = self.batch(options)
-        data = batch_json(batch)
+        batch, data = self.looked_at(options)
         if options["rows"]:
             handler = handler_of(batch)
             rows = handler.rows()
@@ -41,6 +43,16 @@ class Command(NumberCommand):
         for row in data.get("row_list", []):
             text = "; ".join(row["issues"])
             self.stdout.write(f"{row['row']:>8}  {row['status']:9} {row['action']:9} {row['values']} {text}")
+
+    def looked_at(self, options: dict[str, Any]) -> tuple[BatchBase, dict[str, Any]]:
+        """Return the batch and its figures as they were at one moment: looked at again if it moved meanwhile."""
+        for _time in range(LOOKS):
+            batch = self.batch(options)
+            data = batch_json(batch)
+            fresh = self.batch(options)
+            if (fresh.status, fresh.revision) == (batch.status, batch.revision):
+                break
+        return batch, data
 
     def row(self, handler: Any, row: Any) -> dict[str, Any]:
         """Return one row as it is printed."""
