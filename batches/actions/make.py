@@ -66,8 +66,7 @@ def make(
             batch.created_by, batch.created_by_name = user, user_name(user)[:150]
             batch.status = Status.DRAFT
             if file is not None:
-                file.seek(0)
-                batch.file.save(batch.original_name, file, save=False)
+                _store(batch, file)
             batch.save(force_insert=True)
             data = {"file": batch.original_name, "sha256": batch.sha256} if file is not None else {}
             log(batch, "make", user, door, new=batch.status, data=data)
@@ -76,6 +75,17 @@ def make(
             batch.file.storage.delete(batch.file.name)
         raise
     return batch
+
+
+def _store(batch: Any, file: File) -> None:
+    file.seek(0)
+    try:
+        batch.file.save(batch.original_name, file, save=False)
+    except OSError as error:
+        raise FileRefused(
+            _("The file %(name)r cannot be stored: %(why)s.")
+            % {"name": batch.original_name, "why": error.strerror or error}
+        ) from error
 
 
 def _plain(model: type[BatchBase], given: dict[str, str]) -> dict[str, str]:

@@ -121,6 +121,22 @@ def test_refused_exits_1_with_one_sentence_and_nothing_left(boss, nobody, things
     assert not BatchNumber.objects.exists()
 
 
+def test_what_is_no_file_is_refused_before_it_is_read(boss, things, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", "/dev/zero"):
+        assert (
+            "is not a file" in run("make_batch", "toy_file", "--file", str(path), "--user", "boss", code=1)[1]
+        )
+
+
+def test_storage_that_takes_no_file_is_told_of(boss, things, path, settings, tmp_path):
+    (tmp_path / "media").write_text("in the way")
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    err = run("make_batch", "toy_file", "--file", path, "--user", "boss", code=1)[1]
+    assert "cannot be stored: " in err
+    assert batches() == []
+
+
 def test_mapping_by_hand(boss, things, path):
     made = as_json(
         "make_batch", "toy_file", "--file", path, "--user", "boss", "--map", "box_name=name", "--map", "name="

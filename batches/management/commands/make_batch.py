@@ -49,15 +49,8 @@ class Command(BatchCommand):
             "query": query,
         }
         if options["file"]:
-            path = Path(options["file"])
-            try:
-                with path.open("rb") as opened:
-                    batch = actions.make(options["type"], user, file=File(opened, name=path.name), **given)
-            except OSError as error:
-                raise FileRefused(
-                    _("The file %(path)r cannot be opened: %(why)s.")
-                    % {"path": str(path), "why": error.strerror}
-                ) from error
+            with opened(Path(options["file"])) as file:
+                batch = actions.make(options["type"], user, file=file, **given)
         else:
             batch = actions.make(options["type"], user, **given)
         try:
@@ -91,6 +84,18 @@ class Command(BatchCommand):
             run = actions.populate(batch, user, door=self.door())
             if run.state == RunState.STOPPED:
                 raise Stopped(run.error)
+
+
+def opened(path: Path) -> File:
+    """Return the file of that path, to be closed. Raises FileRefused, also for what is no file and might never end."""
+    try:
+        if path.exists() and not path.is_file():
+            raise FileRefused(_("%(path)r is not a file.") % {"path": str(path)})
+        return File(path.open("rb"), name=path.name)
+    except OSError as error:
+        raise FileRefused(
+            _("The file %(path)r cannot be opened: %(why)s.") % {"path": str(path), "why": error.strerror}
+        ) from error
 
 
 def pairs(given: list[str]) -> dict[str, str]:
