@@ -104,6 +104,10 @@ class Target:
         """Return the column of the link in the row table."""
         return str(self.row_model._meta.get_field(self.to).column)  # type: ignore[union-attr]
 
+    def written(self) -> dict[str, str]:
+        """Return target field -> row field of all that rows may write."""
+        return {**self.create_fields, **{update.name: update.new for update in self.updates}}
+
     def will_create(self, targets: dict[str, Target]) -> Q:
         """Return the condition that a row creates this target."""
         condition = Q(**{f"{self.to}__isnull": True})

@@ -10,6 +10,7 @@ from django.db import models
 
 from . import sql
 from .changes import FieldChange, Target
+from .findings import unique_fields
 from .pipeline import Lookup
 from .sql import Sql, quote
 from .states import EFFECTIVE
@@ -34,9 +35,11 @@ class Piece:
         if status is not None:
             text += f" AND NOT {alias}.removed AND {alias}.status IN ({', '.join(['%s'] * len(status))})"
             params = (*params, *[str(s) for s in status])
-        if status is EFFECTIVE and self.only is not None:
-            text += f" AND {alias}.sequence IN ({self.only.text})"
-            params = (*params, *self.only.params)
+        if status is EFFECTIVE:
+            text += f" AND {alias}.action <> 'unchanged'"
+            if self.only is not None:
+                text += f" AND {alias}.sequence IN ({self.only.text})"
+                params = (*params, *self.only.params)
         return Sql(text, params)
 
 
@@ -71,6 +74,7 @@ class Conflicts:
                 self.lock(target, piece)
         for target in mine:
             self.mark(target, piece)
+            self._mark_lost_links(target, {t.to for t in mine}, piece)
 
     def lock(self, target: Target, piece: Piece) -> None:
         """Lock the targets of a piece in primary key order, so that two batches never wait for each other in a circle."""
@@ -110,6 +114,15 @@ class Conflicts:
                 self._column(update.new),
             )
             label = str(target.model._meta.get_field(update.name).verbose_name)  # type: ignore[union-attr]
+            taken = self._taken(update, target)
+            if taken is not None:
+                entries.append(
+                    f"CASE WHEN {taken.text} THEN jsonb_build_object('code', 'taken_now', 'field', %s::text,"
+                    " 'severity', 'error') END"
+                )
+                params += [*taken.params, update.new]
+                conditions.append(taken.text)
+                condition_params += taken.params
             entries.append(
                 f"CASE WHEN {moved.text} THEN jsonb_build_object('code', 'changed_since', 'field', %s::text, 'severity', 'error',"
                 f" 'params', jsonb_build_object('field', %s::text, 'was', ({was})::text, 'now', ({now})::text,"
@@ -139,6 +152,24 @@ class Conflicts:
             f"{link} IS NOT NULL AND ({' OR '.join(conditions)})",
             condition_params,
         )
+
+    def _mark_lost_links(self, target: Target, own: set[str], piece: Piece) -> None:
+        """Mark rows that would write a link to something that was deleted since review; as a rule there is none."""
+        where = piece.where("r")
+        for name, row_field in target.written().items():
+            field: Any = target.model._meta.get_field(name)
+            if row_field in own or not getattr(field, "db_constraint", False):
+                continue
+            link = self._column(row_field)
+            pk = quote(field.target_field.column)
+            lost = (
+                f"SELECT k FROM (SELECT DISTINCT {link} AS k FROM {self.rows} r WHERE {where.text}) AS linked"
+                f" WHERE k IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {sql.table(field.related_model)} l WHERE l.{pk} = k)"
+            )
+            keys = [key for (key,) in sql.fetch(self.using, lost, where.params)]
+            if keys:
+                entry = "jsonb_build_object('code', 'link_gone', 'field', %s::text, 'severity', 'error')"
+                self._set_conflicts(piece, [entry], [row_field], "", f"{link} = ANY(%s)", [keys])
 
     def _undeletable(self, target: Target) -> Iterator[_Entry]:
         """Yield what keeps a delete from being: the target changed since review, or something refers to it."""
@@ -224,6 +255,23 @@ class Conflicts:
             return Sql(f"({differs})")
         when = sql.condition(self.row_model, update.when, "r", self.using)
         return Sql(f"({differs} AND {when.text})", when.params)
+
+    def _taken(self, update: FieldChange, target: Target) -> Sql | None:
+        """Return the condition that something else has the new value of a unique field by now; None where the field is not unique."""
+        rules = [condition for name, condition in unique_fields(target.model) if name == update.name]
+        if not rules:
+            return None
+        changes = self.changes(update)
+        texts, params = [], [*changes.params]
+        for rule in rules:
+            within = Sql("TRUE") if rule is None else sql.condition(target.model, rule, "x", self.using)
+            texts.append(
+                f"EXISTS (SELECT 1 FROM {sql.table(target.model)} x WHERE x.{sql.column(target.model, update.name)} ="
+                f" {self._column(update.new)} AND x.{sql.pk_column(target.model)} <> t.{sql.pk_column(target.model)}"
+                f" AND {within.text})"
+            )
+            params += within.params
+        return Sql(f"({changes.text} AND ({' OR '.join(texts)}))", tuple(params))
 
     def _moved(self, update: FieldChange, target: Target) -> Sql:
         """Return the condition that production is neither as it was at review nor as the row wants it."""

@@ -129,6 +129,7 @@ BUILT_IN: dict[str, tuple[Any, str]] = {
         Severity.ERROR,
     ),
     "gone": (_("It was deleted since review."), Severity.ERROR),
+    "link_gone": (_("%(field)s was deleted since review; check again."), Severity.ERROR),
     "in_use": (_("It is in use by %(by)s and cannot be deleted."), Severity.ERROR),
     "refused": (_("Production refused it: %(text)s"), Severity.ERROR),
     "several_rows": (
@@ -144,7 +145,7 @@ def built_in(target: Target, targets: dict[str, Target], write: str = "sql") -> 
     Where the type writes through the models, what `full_clean()` demands is required too.
     """
     found: list[Finding] = []
-    written = {**target.create_fields, **{u.name: u.new for u in target.updates}}
+    written = target.written()
     for name, row_field in written.items():
         model_field = target.model._meta.get_field(name)
         if not isinstance(model_field, models.Field) or model_field.is_relation:

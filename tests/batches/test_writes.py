@@ -10,9 +10,11 @@ from batches import actions
 from batches.changes import Change, Delete
 from batches.exceptions import Refused, RunFailed
 from batches.figures import figures
+from batches.findings import Finding
 from batches.journal import event_model
 from batches.models import Run
 from batches.signals import rows_written
+from batches.states import Severity
 from batches.testing import make_batch
 from tests.toys.batches import PriceHandler
 from tests.toys.models import Box, Tag, Thing
@@ -179,3 +181,37 @@ def test_a_type_may_limit_the_rows_that_take_part(boss, things, monkeypatch):
     actions.execute(batch, boss)
     assert [int(t.price) for t in Thing.objects.order_by("code")] == [2, 2, 6]
     assert figures(batch)["counts"] == {"ok": 1, "applied": 2}
+
+
+def test_a_link_that_was_deleted_since_review_is_the_conflict_of_its_row(boss, things):
+    empty = Box.objects.create(name="Empty")
+    text = b"code,name,box\nT1,renamed,First\nT2,renamed,Empty\nN1,new,Empty\n"
+    batch = make_batch("toy_file", user=boss, file=ContentFile(text, name="n.csv"))
+    empty.delete()
+    actions.execute(batch, boss)
+    data = figures(batch)
+    assert data["counts"] == {"applied": 1, "conflict": 2}
+    assert [(i["code"], i["message"], i["rows"]) for i in data["issues"]] == [
+        ("link_gone", "box was deleted since review; check again.", [2, 3])
+    ]
+    assert sorted(Thing.objects.values_list("code", "name")) == [
+        ("T1", "renamed"),
+        ("T2", "thing 2"),
+        ("T3", "thing 3"),
+    ]
+
+
+def test_a_row_that_changes_nothing_takes_no_part_whatever_is_to_be_looked_at(boss, things, monkeypatch):
+    look = Finding("look", "Look.", Severity.WARNING, Q(code="T1"), "code")
+    monkeypatch.setattr(PriceHandler, "findings", [look])
+    rows = [{"code": thing.code, "new_price": thing.price} for thing in things]
+    batch = make_batch("toy_price", user=boss, rows=rows)
+    assert figures(batch)["counts"] == {"warning": 1, "unchanged": 2}
+    assert figures(batch)["taking_part"] == {}
+    with pytest.raises(Refused, match="No row takes part"):
+        actions.execute(batch, boss)
+    rows[1]["new_price"] = 20
+    batch = make_batch("toy_price", user=boss, rows=rows)
+    assert figures(batch)["taking_part"] == {"update": 1}
+    actions.execute(batch, boss)
+    assert figures(batch)["counts"] == {"warning": 1, "applied": 1, "unchanged": 1}
