@@ -11,7 +11,7 @@ from . import sql
 from .handlers import BatchHandler
 from .models import BatchBase, Run, Summary, Unreadable
 from .registry import registry
-from .states import Severity
+from .states import EFFECTIVE, RowAction, RowStatus, Severity
 
 FIRST_ROWS = 5
 SEVERITY_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
@@ -52,7 +52,7 @@ def _count(handler: BatchHandler, scope: Q) -> dict[str, Any]:
         else:
             included[status] = included.get(status, 0) + n
             actions[action or "none"] = actions.get(action or "none", 0) + n
-            if status in ("ok", "warning", "applied"):
+            if status == RowStatus.APPLIED or (status in EFFECTIVE and action != RowAction.UNCHANGED):
                 parts[action or "none"] = parts.get(action or "none", 0) + n
     return {
         "total": total,
@@ -136,6 +136,12 @@ def run_json(run: Run | None) -> dict[str, Any] | None:
     }
 
 
+def not_read(batch: BatchBase) -> list[str]:
+    """Return the headings of the batch's file that no field was mapped to."""
+    mapped = set(getattr(batch, "mapping", {}).values())
+    return [h for h in getattr(batch, "reading", {}).get("headings", []) if h not in mapped]
+
+
 def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
     """Return a batch as the commands print it."""
     handler = registry.for_model(type(batch))
@@ -152,6 +158,7 @@ def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
         "executed_by": batch.executed_by_name,
         "file": getattr(batch, "original_name", ""),
         "mapping": getattr(batch, "mapping", {}),
+        "not_read": not_read(batch),
         "records": batch.records,
         "blank": batch.blank_records,
         "rows": data["total"],

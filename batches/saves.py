@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from .changes import FieldChange, Target
 from .conflicts import Conflicts, Piece
+from .models import TAKES_PART
 from .pipeline import Lookup
 from .refusals import refusal_sentence
-from .states import EFFECTIVE, RowStatus
+from .states import RowStatus
 
 # What production may say to one row; anything else is about the run.
 REFUSALS = (ValidationError, IntegrityError, DataError, InternalError)
@@ -59,7 +60,7 @@ class ModelWriter:
         return rows.filter(batch=piece.batch, sequence__range=(piece.first, piece.last))
 
     def _rows(self, piece: Piece) -> Any:
-        rows = self._all(piece).filter(removed=False, status__in=EFFECTIVE)
+        rows = self._all(piece).filter(TAKES_PART)
         if piece.only is not None:
             # What the ORM compiled, not what anybody typed.
             rows = rows.filter(sequence__in=RawSQL(piece.only.text, piece.only.params))  # noqa: S611

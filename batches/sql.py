@@ -121,13 +121,13 @@ class _Stream:
     def __init__(self, lines: Iterator[str]) -> None:
         self.lines = lines
         self.rest = b""
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def read(self, size: int = -1) -> bytes:
         try:
             return self._read(size)
-        except Exception as error:
-            # The driver would report this as a failed COPY; the caller wants the error itself.
+        except BaseException as error:
+            # The driver would report this as a failed COPY; the caller wants the error itself, Ctrl-C too.
             self.error = error
             raise
 
@@ -158,7 +158,8 @@ def copy_in(using: str, target: str, columns: Iterable[str], lines: Iterator[str
         raw = cursor.cursor if hasattr(cursor, "cursor") else cursor
         stream = _Stream(lines)
         try:
-            raw.copy_expert(f"COPY {target} ({names}) FROM STDIN", stream, 65536)
+            with connection.wrap_database_errors:
+                raw.copy_expert(f"COPY {target} ({names}) FROM STDIN", stream, 65536)
         except Exception as error:
             if stream.error is not None:
                 raise stream.error from error

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from .. import sql
 from ..ingest import FileRows, Staging
-from ..models import BatchBase, BatchRowBase, FileBatchMixin, Run
+from ..models import TAKES_PART, BatchBase, BatchRowBase, FileBatchMixin, Run
 from ..peers import PeerCheck
 from ..pipeline import Pipeline, Stage
 from ..states import EFFECTIVE, RowStatus
@@ -95,7 +95,7 @@ class BatchHandler(Declarations):
 
     def effective_rows(self) -> models.QuerySet:
         """Return the rows that take part in the execution."""
-        return self.rows().filter(removed=False, status__in=EFFECTIVE)
+        return self.rows().filter(TAKES_PART)
 
     def scope(self, user: Any) -> Q:
         """Return the rows that a user may see and work on; used by grid, counts, export and execution alike."""

@@ -4,10 +4,11 @@ from .batch import BatchBase, BatchQuerySet, FileBatchMixin, QueryBatchMixin
 from .event import Event
 from .numbers import BatchNumber
 from .records import Summary, Unreadable
-from .row import BatchKey, BatchRowBase, Link, RowQuerySet
+from .row import TAKES_PART, BatchKey, BatchRowBase, Link, RowQuerySet
 from .run import Run, RunStep
 
 __all__ = [
+    "TAKES_PART",
     "BatchBase",
     "BatchKey",
     "BatchNumber",

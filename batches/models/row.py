@@ -36,6 +36,10 @@ class Link(models.ForeignKey):
         super().__init__(to, on_delete, **kwargs)
 
 
+# Rows that take part in an execution; one that changes nothing does not, also where something is to be looked at.
+TAKES_PART = models.Q(removed=False, status__in=EFFECTIVE) & ~models.Q(action=RowAction.UNCHANGED)
+
+
 class RowQuerySet(models.QuerySet):
     """Rows, with the questions that have a name."""
 
@@ -45,7 +49,7 @@ class RowQuerySet(models.QuerySet):
 
     def effective(self) -> RowQuerySet:
         """Return rows that take part in an execution."""
-        return self.filter(removed=False, status__in=EFFECTIVE)
+        return self.filter(TAKES_PART)
 
     def pending(self) -> RowQuerySet:
         """Return rows without an outcome yet."""
