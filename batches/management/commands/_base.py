@@ -206,6 +206,8 @@ def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:
         shown.append(
             _("File: %(file)s, %(records)s records") % {"file": data["file"], "records": data["records"]}
         )
+    if data["not_read"]:
+        shown.append(_("Columns not read: ") + ", ".join(data["not_read"]))
     if data["counts"]:
         counts = [(s, data["counts"][s]) for s in RowStatus.values if s in data["counts"]]
         shown.append(_("Rows: ") + ", ".join(f"{RowStatus(s).label} {n}" for s, n in counts))
