@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from batches import actions
 from batches.testing import make_batch
+from tests.products.factories import ProductFactory
 from tests.toys.models import Box, Thing, ThingFileBatch
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -200,6 +201,16 @@ def test_no_page_is_wider_than_a_narrow_window(site, live_server, scheme):
     ]
     urls += [reverse("admin:toys_thingfilebatch_add"), reverse("admin:toys_thingfilebatch_changelist")]
     fits(site, live_server, urls)
+
+
+def test_what_does_not_fit_into_a_narrow_history_can_be_reached(site, live_server):
+    product = ProductFactory(description="W" * 200, location="L" * 20)
+    site.set_viewport_size({"width": 400, "height": 800})
+    site.goto(f"{live_server.url}{reverse('admin:products_product_history', args=[product.pk])}")
+    box = site.locator("#change-history")
+    expect(box).to_contain_text("W" * 200)
+    hidden = "e => getComputedStyle(e).overflowX === 'hidden' && e.scrollWidth > e.clientWidth"
+    assert not box.evaluate(hidden)
 
 
 def fits(site, live_server, urls):
