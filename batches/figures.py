@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import Any
 
+from django.db import IntegrityError
 from django.db.models import Count, Q
 
 from . import sql
@@ -26,9 +28,11 @@ def figures(batch: BatchBase, user: Any = None) -> dict[str, Any]:
     if kept is not None and kept.revision == batch.revision:
         return kept.data
     data = _count(handler, scope)
-    Summary.objects.update_or_create(
-        batch_id=batch.pk, scope=key, defaults={"revision": batch.revision, "data": data}
-    )
+    # Where somebody deletes the batch meanwhile, there is nothing to keep them for.
+    with suppress(IntegrityError):
+        Summary.objects.update_or_create(
+            batch_id=batch.pk, scope=key, defaults={"revision": batch.revision, "data": data}
+        )
     return data
 
 

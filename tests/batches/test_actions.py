@@ -1,10 +1,15 @@
 """Actions as code calls them: what cannot be stored is refused, and who may not is told so."""
 
+import threading
+
 import pytest
+from django.db import connection, connections
 
 from batches import actions
 from batches.exceptions import Forbidden, Refused
-from batches.models import Event
+from batches.figures import figures
+from batches.models import Event, Summary
+from batches.registry import find_batch
 from batches.testing import make_batch
 
 pytestmark = pytest.mark.django_db
@@ -40,3 +45,28 @@ def test_stop_without_the_right_is_forbidden_and_logged(boss, nobody, things):
     assert batch.status == "review"
     with pytest.raises(Refused, match="Nothing is running"):
         actions.stop(batch, boss)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_figures_of_a_batch_that_is_deleted_while_it_is_looked_at(boss, things):
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    deleted = []
+
+    def delete(execute, statement, params, many, context):
+        if statement.startswith('INSERT INTO "batches_summary"'):
+            thread = threading.Thread(target=gone)
+            thread.start()
+            thread.join()
+        return execute(statement, params, many, context)
+
+    def gone():
+        try:
+            actions.delete(find_batch(batch.pk), boss)
+            deleted.append(batch.pk)
+        finally:
+            connections.close_all()
+
+    with connection.execute_wrapper(delete):
+        assert figures(batch)["total"] == 3
+    assert deleted
+    assert not Summary.objects.exists()
