@@ -164,6 +164,23 @@ def test_the_keyboard_meets_the_head_of_a_page_as_the_eye_does(site, live_server
     assert lefts == sorted(lefts)
 
 
+def test_what_the_server_did_not_answer_is_told(site, live_server, browser):
+    batch = make_batch("toy_price", user=admin(), options={"factor": "2"})
+    context = browser.new_context(storage_state=site.context.storage_state())
+    page = context.new_page()
+    page.goto(f"{live_server.url}{reverse('batches:batch', args=[batch.pk])}")
+    words = page.get_by_text("The server did not answer.")
+    expect(words).to_be_hidden()
+    context.set_offline(True)
+    page.get_by_label("Correct row 1").click()
+    expect(words).to_be_visible()
+    context.set_offline(False)
+    page.get_by_label("Correct row 1").click()
+    expect(page.locator(".b-row-editing")).to_have_count(1)
+    expect(words).to_be_hidden()
+    context.close()
+
+
 def test_no_icon_of_a_message_covers_its_text(site, live_server):
     batch = make_batch("toy_price", user=admin(), options={"factor": "2"})
     actions.withdraw(batch, admin())
@@ -211,6 +228,7 @@ def test_what_does_not_fit_into_a_narrow_history_can_be_reached(site, live_serve
     expect(box).to_contain_text("W" * 200)
     hidden = "e => getComputedStyle(e).overflowX === 'hidden' && e.scrollWidth > e.clientWidth"
     assert not box.evaluate(hidden)
+    assert box.locator("td").last.bounding_box()["width"] > 150
 
 
 def fits(site, live_server, urls):

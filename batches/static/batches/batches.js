@@ -36,6 +36,17 @@
     else if (table) table.focus();
   }
 
+  // What was sent from a row and failed is told; the next answer takes the words away.
+  function tell(failed) {
+    return function () {
+      var words = document.querySelector("#rows .b-failed");
+      if (words) words.hidden = !failed;
+    };
+  }
+  document.addEventListener("htmx:sendError", tell(true));
+  document.addEventListener("htmx:responseError", tell(true));
+  document.addEventListener("htmx:afterSwap", tell(false));
+
   // Escape leaves a row as it was.
   document.addEventListener("keydown", function (event) {
     if (event.key !== "Escape") return;
