@@ -319,3 +319,12 @@ def test_broken_type_does_not_end_the_worker(boss, things, monkeypatch, settings
     runs = Run.objects.filter(batch_id__in=numbers)
     assert {r.state for r in runs} == {"failed"}
     assert all("broken" in r.error for r in runs)
+
+
+def test_schema_that_may_not_be_created_is_told_of(db):
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA IF EXISTS batch CASCADE")
+        cursor.execute("CREATE ROLE reader_of_schemas")
+        cursor.execute("SET LOCAL ROLE reader_of_schemas")
+    with pytest.raises(CommandError, match="The schema batch cannot be created: permission denied"):
+        call_command("create_batch_schema")
