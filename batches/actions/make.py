@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.files import File
-from django.db import transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from .. import rights
@@ -22,6 +22,7 @@ from ..states import Status
 from .base import changing, storable
 
 SAMPLE_ROWS = 50
+YES, NO = {"yes", "true", "on", "1"}, {"no", "false", "off", "0"}
 
 
 def make(
@@ -110,7 +111,7 @@ def _options(handler_class: type[BatchHandler], given: dict[str, Any]) -> dict[s
             )
         field: Any = handler_class.model._meta.get_field(name)
         try:
-            found = field.formfield().clean(value) if isinstance(value, str) else value
+            found = _from_text(field, value) if isinstance(value, str) else value
             cleaned[name] = field.clean(getattr(found, "pk", found), None)
             if field.is_relation:
                 cleaned[name] = field.related_model._default_manager.get(pk=cleaned[name])
@@ -120,6 +121,17 @@ def _options(handler_class: type[BatchHandler], given: dict[str, Any]) -> dict[s
                 % {"name": name, "value": value, "why": " ".join(error.messages)}
             ) from None
     return cleaned
+
+
+def _from_text(field: Any, text: str) -> Any:
+    """Return the value of an option's text. Raises ValidationError."""
+    if not isinstance(field, models.BooleanField):
+        return field.formfield().clean(text)
+    # A form's check box takes every word for yes, "no" too.
+    word = text.strip().lower()
+    if word not in YES and word not in NO:
+        raise ValidationError(_("it is neither yes nor no."))
+    return word in YES
 
 
 def _read_head(batch: Any, handler_class: type[BatchHandler], file: File, name: str) -> None:

@@ -222,8 +222,24 @@ def test_batch_that_was_stopped_while_it_was_filled_is_refused_and_gone(boss, th
 
 
 class Closed(StringIO):
+    error = KeyboardInterrupt
+
     def write(self, text):
-        raise KeyboardInterrupt
+        raise self.error
+
+
+class HungUp(Closed):
+    error = BrokenPipeError
+
+
+def test_reader_that_has_enough_changes_no_exit_code(boss, things):
+    """As `execute_batch … | head -1` in a shell."""
+    call_command("list_batches", "--json", stdout=HungUp())
+    number = as_json("make_batch", "toy_price", "--user", "boss", "--option", "factor=2")["number"]
+    Thing.objects.filter(code="T1").update(price=9)
+    with pytest.raises(SystemExit) as end:
+        call_command("execute_batch", str(number), "--user", "boss", stdout=HungUp())
+    assert end.value.code == 3
 
 
 def test_ctrl_c_while_it_is_shown_tells_that_the_batch_is_there(boss, things):

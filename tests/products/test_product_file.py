@@ -203,3 +203,16 @@ def test_making_the_cost_of_a_known_product_needs_the_right_to_add_one(boss):
     person.user_permissions.remove(Permission.objects.get(codename="change_productcost"))
     actions.execute(batch, get_user_model().objects.get(pk=person.pk))
     assert ProductCost.objects.count() == 1
+
+
+@pytest.mark.parametrize(("text", "value"), [("no", False), ("FALSE", False), ("yes", True), ("1", True)])
+def test_option_that_is_yes_or_no(boss, text, value):
+    batch = actions.make(
+        "product_file", boss, file=book("1,,New,,,,,,,,3"), options={"codes_have_check_digit": text}
+    )
+    assert batch.codes_have_check_digit is value
+
+
+def test_option_that_is_neither_yes_nor_no(boss):
+    with pytest.raises(Refused, match="cannot be 'maybe': it is neither yes nor no"):
+        actions.make("product_file", boss, file=book("1,,New"), options={"codes_have_check_digit": "maybe"})

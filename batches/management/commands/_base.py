@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable, Iterator
@@ -51,12 +53,15 @@ class BatchCommand(BaseCommand):
             check_text(value for name, value in options.items() if name != "file")
             with one_ctrl_c():
                 self.work(options)
+                self.stdout.flush()
         except BatchError as error:
             self.fail(str(error))
         except (DatabaseError, InterfaceError) as error:
             if options.get("traceback"):
                 raise
             self.fail(_("The database cannot be worked with: %(why)s") % {"why": error})
+        except BrokenPipeError:
+            self.hung_up()
         except KeyboardInterrupt:
             self.interrupted()
 
@@ -67,6 +72,12 @@ class BatchCommand(BaseCommand):
     def interrupted(self) -> None:
         """End after Ctrl-C."""
         self.fail(_("Stopped at the keyboard; nothing was written."))
+
+    def hung_up(self) -> None:
+        """End where whoever reads the output has read enough; the work was done before."""
+        if getattr(self.stdout, "_out", None) is sys.stdout:
+            # Else the interpreter complains when it closes the pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def fail(self, sentence: str) -> None:
         """Print one sentence on stderr and end with exit code 1."""
@@ -145,6 +156,12 @@ class RunCommand(NumberCommand):
                 self.conclude(batch, run)
                 return
         super().interrupted()
+
+    def hung_up(self) -> None:
+        """End with the exit code of the outcome."""
+        super().hung_up()
+        if self.started is not None:
+            self.conclude(*self.started)
 
     def conclude(self, batch: BatchBase, run: Run) -> None:
         """End with the exit code that the outcome asks for."""

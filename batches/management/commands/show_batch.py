@@ -34,7 +34,7 @@ class Command(NumberCommand):
             rows = handler.rows()
             if options["status"]:
                 rows = rows.filter(status=options["status"])
-            data["row_list"] = [self.row(handler, row) for row in rows[: options["limit"]]]
+            data["row_list"] = [self.row(handler, row) for row in rows[: options["limit"]].iterator()]
         if options["as_json"]:
             self.stdout.write(json.dumps(data, ensure_ascii=False, cls=DjangoJSONEncoder))
             return
