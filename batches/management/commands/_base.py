@@ -75,9 +75,10 @@ class BatchCommand(BaseCommand):
 
     def hung_up(self) -> None:
         """End where whoever reads the output has read enough; the work was done before."""
-        if getattr(self.stdout, "_out", None) is sys.stdout:
+        out = sys.stdout
+        if getattr(self.stdout, "_out", None) is out:
             # Else the interpreter complains when it closes the pipe.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
     def fail(self, sentence: str) -> None:
         """Print one sentence on stderr and end with exit code 1."""
