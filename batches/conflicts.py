@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -50,11 +51,25 @@ def column(row_model: type[models.Model], row_field: str) -> str:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A condition over the aliases r and t with its parameters, and the finding (JSON in SQL) of rows that meet it."""
+    """A finding of rows that meet a condition over the aliases r and t: its code, field and parameters (name -> SQL of text)."""
 
-    condition: str
-    params: tuple[Any, ...]
-    json: str
+    code: str
+    condition: Sql
+    field: str = ""
+    shown: dict[str, Sql] = dataclasses.field(default_factory=dict)
+
+    def json(self) -> Sql:
+        """Return the SQL of the finding, or null where the condition does not hold."""
+        parts, params = [], []  # type: tuple[list[str], list[Any]]
+        for name, value in self.shown.items():
+            parts.append(f"'{name}', ({value.text})::text")
+            params += value.params
+        shown = f", 'params', jsonb_build_object({', '.join(parts)})" if parts else ""
+        return Sql(
+            f"CASE WHEN {self.condition.text} THEN jsonb_build_object('code', %s::text, 'field', %s::text,"
+            f" 'severity', 'error'{shown}) END",
+            (*self.condition.params, self.code, self.field, *params),
+        )
 
 
 class Conflicts:
@@ -97,61 +112,32 @@ class Conflicts:
 
     def mark_taken(self, piece: Piece, rows: Iterable[Any]) -> None:
         """Mark rows of which production has a unique value by now, if they are not conflicts already."""
-        entry = "jsonb_build_object('code', 'taken_now', 'field', '', 'severity', 'error')"
-        condition = f"r.{sql.pk_column(self.row_model)} = ANY(%s)"
-        self._set_conflicts(piece, [entry], [], "", condition, [list(rows)])
+        condition = Sql(f"r.{sql.pk_column(self.row_model)} = ANY(%s)", (list(rows),))
+        self._set_conflicts(piece, [_Entry("taken_now", condition)])
 
     def _mark_moved(self, target: Target, piece: Piece) -> None:
-        entries: list[str] = []
-        conditions: list[str] = []
-        params: list[Any] = []
-        condition_params: list[Any] = []
-        for update in target.updates:
-            moved = self._moved(update, target)
-            was, now, want = (
-                self._column(update.old),
-                f"t.{sql.column(target.model, update.name)}",
-                self._column(update.new),
-            )
-            label = str(target.model._meta.get_field(update.name).verbose_name)  # type: ignore[union-attr]
-            taken = self._taken(update, target)
-            if taken is not None:
-                entries.append(
-                    f"CASE WHEN {taken.text} THEN jsonb_build_object('code', 'taken_now', 'field', %s::text,"
-                    " 'severity', 'error') END"
-                )
-                params += [*taken.params, update.new]
-                conditions.append(taken.text)
-                condition_params += taken.params
-            entries.append(
-                f"CASE WHEN {moved.text} THEN jsonb_build_object('code', 'changed_since', 'field', %s::text, 'severity', 'error',"
-                f" 'params', jsonb_build_object('field', %s::text, 'was', ({was})::text, 'now', ({now})::text,"
-                f" 'want', ({want})::text)) END"
-            )
-            params += [*moved.params, update.new, label]
-            conditions.append(moved.text)
-            condition_params += moved.params
-        pk = sql.pk_column(target.model)
-        link = f"r.{quote(target.link)}"
-        gone = f"(t.{pk} IS NULL AND {link} IS NOT NULL)"
-        entries.append(
-            f"CASE WHEN {gone} THEN jsonb_build_object('code', 'gone', 'field', '', 'severity', 'error') END"
-        )
-        conditions.append(gone)
+        pk, link = sql.pk_column(target.model), f"r.{quote(target.link)}"
+        entries = [entry for update in target.updates for entry in self._changed(update, target)]
+        entries.append(_Entry("gone", Sql(f"(t.{pk} IS NULL AND {link} IS NOT NULL)")))
         if target.deletes:
-            for entry in self._undeletable(target):
-                entries.append(f"CASE WHEN {entry.condition} THEN {entry.json} END")
-                conditions.append(entry.condition)
-                params += entry.params
-                condition_params += entry.params
+            entries += self._undeletable(target)
         self._set_conflicts(
-            piece,
-            entries,
-            params,
-            f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}",
-            f"{link} IS NOT NULL AND ({' OR '.join(conditions)})",
-            condition_params,
+            piece, entries, f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}", f"{link} IS NOT NULL"
         )
+
+    def _changed(self, update: FieldChange, target: Target) -> Iterator[_Entry]:
+        """Yield what keeps a field from being changed: it moved since review, or something else has its value by now."""
+        taken = self._taken(update, target)
+        if taken is not None:
+            yield _Entry("taken_now", taken, update.new)
+        label = str(target.model._meta.get_field(update.name).verbose_name)  # type: ignore[union-attr]
+        shown = {
+            "field": Sql("%s", (label,)),
+            "was": Sql(self._column(update.old)),
+            "now": Sql(f"t.{sql.column(target.model, update.name)}"),
+            "want": Sql(self._column(update.new)),
+        }
+        yield _Entry("changed_since", self._moved(update, target), update.new, shown)
 
     def _mark_lost_links(self, target: Target, own: set[str], piece: Piece) -> None:
         """Mark rows that would write a link to something that was deleted since review; as a rule there is none."""
@@ -168,8 +154,9 @@ class Conflicts:
             )
             keys = [key for (key,) in sql.fetch(self.using, lost, where.params)]
             if keys:
-                entry = "jsonb_build_object('code', 'link_gone', 'field', %s::text, 'severity', 'error')"
-                self._set_conflicts(piece, [entry], [row_field], "", f"{link} = ANY(%s)", [keys])
+                self._set_conflicts(
+                    piece, [_Entry("link_gone", Sql(f"{link} = ANY(%s)", (keys,)), row_field)]
+                )
 
     def _undeletable(self, target: Target) -> Iterator[_Entry]:
         """Yield what keeps a delete from being: the target changed since review, or something refers to it."""
@@ -177,25 +164,17 @@ class Conflicts:
         when = Sql("TRUE")
         if target.delete_when is not None:
             when = sql.condition(self.row_model, target.delete_when, "r", self.using)
-        yield _Entry(
-            f"({when.text} AND r.base -> %s IS DISTINCT FROM to_jsonb(t))",
-            (*when.params, target.to),
-            "jsonb_build_object('code', 'changed_since', 'field', '', 'severity', 'error')",
-        )
+        changed = f"({when.text} AND r.base -> %s IS DISTINCT FROM to_jsonb(t))"
+        yield _Entry("changed_since", Sql(changed, (*when.params, target.to)))
         for relation in target.model._meta.related_objects:
             if not getattr(relation.field, "db_constraint", False):
                 continue
             used = (
-                f"EXISTS (SELECT 1 FROM {sql.table(relation.related_model)} u"
-                f" WHERE u.{quote(relation.field.column)} = t.{pk})"
+                f"({when.text} AND EXISTS (SELECT 1 FROM {sql.table(relation.related_model)} u"
+                f" WHERE u.{quote(relation.field.column)} = t.{pk}))"
             )
-            name = str(relation.related_model._meta.verbose_name_plural).replace("'", "''").replace("%", "%%")
-            yield _Entry(
-                f"({when.text} AND {used})",
-                when.params,
-                "jsonb_build_object('code', 'in_use', 'field', '', 'severity', 'error',"
-                f" 'params', jsonb_build_object('by', '{name}'))",
-            )
+            name = str(relation.related_model._meta.verbose_name_plural)
+            yield _Entry("in_use", Sql(used, when.params), shown={"by": Sql("%s", (name,))})
 
     def _mark_existing(self, target: Target, piece: Piece) -> None:
         """Mark rows that were to create something which exists by now."""
@@ -221,27 +200,24 @@ class Conflicts:
             params += inner.params
         linked = "".join(f" AND {self._column(name)} IS NOT NULL" for name in links)
         condition = f"r.{quote(target.link)} IS NULL{linked} AND ({' OR '.join(tests)})"
-        entry = "jsonb_build_object('code', 'exists_now', 'field', '', 'severity', 'error')"
-        self._set_conflicts(piece, [entry], [], "", condition, params)
+        self._set_conflicts(piece, [_Entry("exists_now", Sql(condition, tuple(params)))])
 
     def _set_conflicts(
-        self,
-        piece: Piece,
-        entries: list[str],
-        params: list[Any],
-        join: str,
-        condition: str,
-        condition_params: list[Any],
+        self, piece: Piece, entries: list[_Entry], join: str = "", limit: str = "TRUE"
     ) -> None:
+        """Make rows that meet the condition of an entry conflicts, with the findings of all that they meet."""
         where = piece.where("r")
         pk = sql.pk_column(self.row_model)
+        made = [entry.json() for entry in entries]
+        conditions = [entry.condition for entry in entries]
         sql.run(
             self.using,
             f"UPDATE {self.rows} mine SET status = 'conflict',"
             f" issues = COALESCE(mine.issues, '[]'::jsonb) || found.entries FROM"
-            f" (SELECT r.{pk} AS pk, to_jsonb(array_remove(ARRAY[{', '.join(entries)}]::jsonb[], NULL)) AS entries"
-            f" FROM {self.rows} r {join} WHERE {where.text} AND {condition}) found WHERE mine.{pk} = found.pk",
-            (*params, *where.params, *condition_params),
+            f" (SELECT r.{pk} AS pk, to_jsonb(array_remove(ARRAY[{', '.join(m.text for m in made)}]::jsonb[], NULL)) AS entries"
+            f" FROM {self.rows} r {join} WHERE {where.text} AND {limit} AND ({' OR '.join(c.text for c in conditions)})) found"
+            f" WHERE mine.{pk} = found.pk",
+            [*(p for m in made for p in m.params), *where.params, *(p for c in conditions for p in c.params)],
         )
 
     def _column(self, row_field: str) -> str:
