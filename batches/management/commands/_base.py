@@ -76,7 +76,7 @@ class BatchCommand(BaseCommand):
     def hung_up(self) -> None:
         """End where whoever reads the output has read enough; the work was done before."""
         out = sys.stdout
-        if getattr(self.stdout, "_out", None) is out:
+        if out is not None and getattr(self.stdout, "_out", None) is out:
             # Else the interpreter complains when it closes the pipe.
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
