@@ -75,8 +75,8 @@ class BatchCommand(BaseCommand):
 
     def hung_up(self) -> None:
         """End where whoever reads the output has read enough; the work was done before."""
-        out = sys.stdout
-        if out is not None and getattr(self.stdout, "_out", None) is out:
+        out: Any = self.stdout
+        if out._out is sys.stdout:
             # Else the interpreter complains when it closes the pipe.
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
