@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from .handlers import BatchHandler
-from .models import BatchBase, Run
+from .models import BatchBase, Event, Run
 from .registry import registry
 from .states import ACTIVE, VERB, RunKind, RunState, Status, Verb, refusal
 
@@ -133,7 +134,18 @@ def why_not_execute(handler: BatchHandler, present: set[str] | None = None) -> s
         return None
     if not (handler.effective_rows().exists() if present is None else present):
         return _("No row takes part: each is unchanged, excluded or must be fixed first.")
+    if _options_unchecked(handler.batch):
+        return _("Options were changed since the rows were checked; check again first.")
     return handler.why_not_execute()
+
+
+def _options_unchecked(batch: BatchBase) -> bool:
+    """Tell whether options were changed after the rows were filled or checked last, by the order of the log."""
+    events = Event.objects.filter(batch=batch.pk).filter(
+        Q(data__has_key="recheck") | Q(verb__in=["populate", "refresh"], data__has_key="counts")
+    )
+    last = events.order_by("-pk").values_list("data", flat=True).first()
+    return last is not None and "recheck" in last
 
 
 def why_not_populate(handler: BatchHandler) -> str | None:

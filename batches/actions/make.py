@@ -203,6 +203,9 @@ def change_options(batch: BatchBase, user: Any, values: dict[str, Any], *, door:
             setattr(change.batch, name, value)
         change.touched()
         change.data = {"options": {k: str(v) for k, v in values.items()}}
+        if values.keys() - plain.keys():
+            # What the rows were checked with does not hold any more.
+            change.data["recheck"] = True
 
 
 def changing_draft(batch: BatchBase, user: Any, door: Door) -> Any:

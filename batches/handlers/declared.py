@@ -239,9 +239,11 @@ class Declarations:
         template = str(finding.message) if finding is not None else str(BUILT_IN.get(code, (code, ""))[0])
         params = {"field": self.label(name), **(entry.get("params") or {})}
         try:
-            return template % {key: ("–" if value is None else value) for key, value in params.items()}
+            text = template % {key: ("–" if value is None else value) for key, value in params.items()}
         except (KeyError, ValueError):
             return template
+        # A label begins in lower case, a sentence does not; a value is quoted as it is.
+        return text[:1].upper() + text[1:] if template.startswith("%(field)s") else text
 
     def label(self, name: str) -> str:
         """Return a row field's label."""

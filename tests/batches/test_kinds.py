@@ -128,7 +128,7 @@ def test_sql_of_a_type_says_why_a_row_is_a_conflict(boss, things):
     actions.execute(batch, boss)
     data = figures(batch)
     assert data["counts"] == {"applied": 2, "conflict": 1}
-    assert data["issues"][0]["message"] == "new price was 2.00 when checked, is 7.00 now, you want 4.00."
+    assert data["issues"][0]["message"] == "New price was 2.00 when checked, is 7.00 now, you want 4.00."
     assert sorted(int(t.price) for t in Thing.objects.all()) == [2, 6, 7]
 
 
@@ -155,7 +155,7 @@ def test_what_changed_since_review_is_a_conflict_and_stays(boss, things, how):
     ]
     data = figures(batch)
     assert data["counts"] == {"applied": 2, "conflict": 1}
-    assert data["issues"][0]["message"] == "price was 2.00 when checked, is 7.00 now, you want 4.00."
+    assert data["issues"][0]["message"] == "Price was 2.00 when checked, is 7.00 now, you want 4.00."
 
 
 @pytest.mark.usefixtures("writer")
@@ -211,3 +211,17 @@ def test_every_verb_is_refused_without_its_right(boss, nobody, things):
             verb(batch, nobody)
     assert Event.objects.filter(batch=batch.pk, user_name="nobody", data__refused=True).count() == 4
     assert Run.objects.filter(batch_id=batch.pk).count() == 1
+
+
+def test_options_that_changed_since_the_rows_were_checked_must_be_checked_first(boss, things):
+    """Else the rows would be written by rules that nobody saw at work."""
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    actions.change_options(batch, boss, {"notes": "only words"})
+    assert actions.why_not(batch, "execute", boss) is None
+    actions.change_options(batch, boss, {"factor": "3"})
+    with pytest.raises(Refused, match="Options were changed since the rows were checked"):
+        actions.execute(batch, boss)
+    assert sorted(int(t.price) for t in Thing.objects.all()) == [1, 2, 3]
+    actions.refresh(batch, boss)
+    actions.execute(batch, boss)
+    assert batch.status == "executed"

@@ -192,7 +192,7 @@ def test_a_link_that_was_deleted_since_review_is_the_conflict_of_its_row(boss, t
     data = figures(batch)
     assert data["counts"] == {"applied": 1, "conflict": 2}
     assert [(i["code"], i["message"], i["rows"]) for i in data["issues"]] == [
-        ("link_gone", "box was deleted since review; check again.", [2, 3])
+        ("link_gone", "Box was deleted since review; check again.", [2, 3])
     ]
     assert sorted(Thing.objects.values_list("code", "name")) == [
         ("T1", "renamed"),
