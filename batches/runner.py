@@ -107,6 +107,7 @@ class Runner:
         if RunStep.objects.using(self.using).filter(run=self.run).exists():
             return
         self.batch = type(self.batch)._default_manager.using(self.using).get(pk=self.batch.pk)
+        old = self.batch.status
         handler = self._handler()
         handler.progress = self.keeper.progress
         self._allowed(handler)
@@ -123,13 +124,14 @@ class Runner:
             self.run.kind,
             self.run.requested_by,
             Door(self.run.door),
+            old=old,
             new=self.batch.status,
             run=self.run.pk,
             comment=_("Done."),
             data={"counts": self.counts},
         )
         self.keeper.check()
-        self._fence()
+        self._fence(heed_stop=True)
         journal.clear_run(using=self.using)
 
     def _settings(self) -> None:
@@ -150,13 +152,14 @@ class Runner:
         for name, value in limits.items():
             sql.run(self.using, "SELECT set_config(%s, %s, true)", [name, str(value)])
 
-    def _fence(self) -> None:
-        """Make sure that nobody took the run over. Raises LeaseLost."""
-        attempt = (
-            Run.objects.using(self.using).values_list("attempt", flat=True).filter(pk=self.run.pk).first()
-        )
+    def _fence(self, heed_stop: bool = False) -> None:
+        """Make sure that nobody took the run over. Raises LeaseLost; Stopped if asked to heed a request that came late."""
+        runs = Run.objects.using(self.using).filter(pk=self.run.pk)
+        attempt, stop = runs.values_list("attempt", "stop_requested").first() or (None, False)
         if attempt != self.run.attempt:
             raise LeaseLost
+        if stop and heed_stop:
+            raise Stopped
 
     # ---- the kinds of run
 

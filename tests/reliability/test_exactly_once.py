@@ -16,6 +16,7 @@ from batches.models import Run
 from batches.registry import find_batch
 from batches.runner import Runner, resume
 from batches.testing import make_batch
+from tests.toys.batches import PriceHandler
 from tests.toys.models import Box, Thing, ThingEvent
 
 from .harness import KillAt, forked, killed, statements, until
@@ -187,6 +188,20 @@ def test_progress_is_visible_and_a_stop_undoes_everything(boss, quick, monkeypat
     monkeypatch.undo()
     actions.execute(batch, boss)
     assert prices() == [2, 4, 6, 8, 10, 12, 14, 16]
+
+
+def test_a_stop_that_comes_after_the_last_row_is_heeded(boss, monkeypatch):
+    """Whoever was told that it is stopping is told the truth, however late the request came."""
+
+    def stop(handler):
+        _in_thread(lambda: actions.stop(find_batch(handler.batch.pk), boss))
+
+    batch = doubled(boss)
+    monkeypatch.setattr(PriceHandler, "make_artifacts", stop)
+    actions.execute(batch, boss)
+    assert Run.objects.get(batch_id=batch.pk, kind="execute").state == "stopped"
+    assert prices() == [1, 2, 3, 4, 5]
+    assert find_batch(batch.pk).status == "review"
 
 
 def _in_thread(work):
