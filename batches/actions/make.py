@@ -49,14 +49,9 @@ def make(
     batch: Any = model(
         **_plain(model, {"description": description}), **_options(handler_class, options or {})
     )
-    if file is not None and not handler_class(batch).reads_file:
-        raise Refused(_("A batch of this type is not made from a file."))
-    if query is not None and not isinstance(batch, QueryBatchMixin):
-        raise Refused(_("A batch of this type is not made from a query."))
+    _refuse_another_origin(handler_class(batch), file, query)
     if file is not None:
         _read_head(batch, handler_class, file, file_name)
-    elif handler_class(batch).reads_file:
-        raise Refused(_("A batch of this type is made from a file; give one."))
     if query is not None:
         batch.query = query
     if mapping is not None:
@@ -76,6 +71,16 @@ def make(
             batch.file.storage.delete(batch.file.name)
         raise
     return batch
+
+
+def _refuse_another_origin(handler: BatchHandler, file: File | None, query: dict[str, Any] | None) -> None:
+    """Refuse to make a batch from what its type is not made from, and without what it is made from."""
+    if file is not None and not handler.reads_file:
+        raise Refused(_("A batch of this type is not made from a file."))
+    if query is not None and not isinstance(handler.batch, QueryBatchMixin):
+        raise Refused(_("A batch of this type is not made from a query."))
+    if file is None and handler.reads_file:
+        raise Refused(_("A batch of this type is made from a file; give one."))
 
 
 def _store(batch: Any, file: File) -> None:
