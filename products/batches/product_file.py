@@ -149,6 +149,7 @@ COST = {
     "case_cost": "case_cost",
     "unit_cost": "new_unit_cost",
 }
+COST_LIMIT = 10**8  # of a case, in production
 # What people call what we call so.
 UNITS = {"ea": "each", "floz": "fl oz", "fl. oz": "fl oz", "fl.oz": "fl oz", "ounce": "oz", "lbs": "lb", "pound": "lb",
          "gr": "g", "gm": "g", "grm": "g", "liter": "l", "litre": "l", "lt": "l", "ltr": "l", "mlt": "ml", "count": "ct",
@@ -293,7 +294,11 @@ class ProductFileHandler(BatchHandler):
 
     def get_derived(self) -> list[dict[str, Any]]:
         """Fill in what follows from other cells: number from code, unit from the option, unit cost from case cost."""
-        per_unit = Case(When(case_size__gt=0, then=Round(F("case_cost") / F("case_size"), 4)), default=None)
+        # More than production can hold is refused there; here its quotient would not fit either, and cost all rows.
+        fits = Q(case_cost__gt=-COST_LIMIT, case_cost__lt=COST_LIMIT)
+        per_unit = Case(
+            When(fits & Q(case_size__gt=0), then=Round(F("case_cost") / F("case_size"), 4)), default=None
+        )
         made_up = Trim(
             Concat(Coalesce(F("brand_name"), Value("")), Value(" "), Coalesce(F("category_name"), Value("")))
         )
@@ -399,6 +404,25 @@ class ProductFileHandler(BatchHandler):
                 Q(vendor__isnull=True, vendor_code__isnull=True, vendor_name__isnull=False),
                 "vendor_name",
                 {"value": "vendor_name"},
+            ),
+            Finding(
+                "vendor_without_name",
+                _(
+                    "The vendor %(value)s is unknown and the file has no name for it; use the code of one you have."
+                ),
+                Severity.ERROR,
+                Q(vendor__isnull=True, vendor_code__isnull=False, vendor_name__isnull=True)
+                if self.creates("vendor")
+                else None,
+                "vendor_code",
+                {"value": "vendor_code"},
+            ),
+            Finding(
+                "cost_without_vendor",
+                _("The row has a cost but no vendor, so the cost is not written."),
+                Severity.WARNING,
+                Q(new_unit_cost__isnull=False, vendor_code__isnull=True, vendor_name__isnull=True),
+                "vendor_code",
             ),
         ]
         return [*found, *[self._unknown(link) for link in ("department", "category", "brand", "vendor")]]

@@ -113,7 +113,7 @@ def test_findings_of_a_price_book(boss):
     )
     assert codes(batch) == {
         "repaired_code": 1, "taken": 1, "bad_check_digit": 1, "shared_code": 2, "unknown_department": 1, "below_cost": 1,
-        "vendor_without_code": 1, "required": 1, "not_a_number": 1,
+        "vendor_without_code": 1, "required": 1, "not_a_number": 1, "cost_without_vendor": 1,
     }  # fmt: skip
     data = batch_json(batch)
     assert data["records"] == 9 == sum(data["counts"].values()) + len(data["unreadable"])
@@ -216,3 +216,26 @@ def test_option_that_is_yes_or_no(boss, text, value):
 def test_option_that_is_neither_yes_nor_no(boss):
     with pytest.raises(Refused, match="cannot be 'maybe': it is neither yes nor no"):
         actions.make("product_file", boss, file=book("1,,New"), options={"codes_have_check_digit": "maybe"})
+
+
+def test_cost_that_fits_nowhere_costs_one_row_and_not_the_file(boss):
+    lines = [
+        "1,,Huge,,,,V1,Vendor,12,999999999999.99,3",
+        "2,,Less,,,,V1,Vendor,12,-999999999999.99,3",
+        "3,,Right,,,,V1,Vendor,12,12,3",
+    ]
+    batch = make_batch("product_file", user=boss, file=book(*lines))
+    assert list(batch.rows.values_list("status", flat=True)) == ["error", "error", "ok"]
+    assert codes(batch)["too_large"] == 2
+
+
+def test_cost_that_would_not_be_written_is_told_of(boss):
+    """A vendor that is only a code cannot be made, and a cost is kept per vendor."""
+    batch = make_batch("product_file", user=boss, file=book("1,,a,,,,V9,,12,12,3", "2,,b,,,,,,12,12,3"))
+    assert list(batch.rows.values_list("status", flat=True)) == ["error", "warning"]
+    found = codes(batch)
+    assert (found["vendor_without_name"], found["cost_without_vendor"]) == (1, 1)
+    batch = make_batch(
+        "product_file", user=boss, file=book("1,,a,,,,V9,,12,12,3"), options={"new_vendors": "refuse"}
+    )
+    assert codes(batch)["unknown_vendor"] == 1
