@@ -9,6 +9,7 @@ from django.forms import BoundField, CheckboxInput
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django_tables2.rows import BoundRow
 
 from .. import words
 from ..models import Event
@@ -28,6 +29,12 @@ def whole(number: int) -> str:
 def word_icon(word: str, icon: str) -> SafeString:
     """Return a word with its icon."""
     return word_with_icon(icon, word, f"b-is-{icon}")
+
+
+@register.filter
+def cells(row: BoundRow) -> SafeString:
+    """Return the cells of a row of the grid."""
+    return row.table.cells(row.record)
 
 
 @register.filter
