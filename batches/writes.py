@@ -102,21 +102,21 @@ class Writer:
         lookup = self.lookups[target.to]
         where = piece.where("r")
         condition = self._rows_where(target.create_when)
-        need = f"{where.text} AND r.{quote(target.link)} IS NULL{condition.text}"
+        keys = [f"r.{sql.column(self.row_model, f)}" for f in target.key.values()]
+        filled = "".join(f" AND {k} IS NOT NULL" for k in keys)
+        need = f"{where.text} AND r.{quote(target.link)} IS NULL{filled}{condition.text}"
         params = (*where.params, *condition.params)
         if not sql.fetch(self.using, f"SELECT EXISTS (SELECT 1 FROM {self.rows} r WHERE {need})", params)[0][
             0
         ]:
             return
         columns, values, value_params = self._insert_values(target)
-        keys = [f"r.{sql.column(self.row_model, f)}" for f in target.key.values()]
         folded = [f"upper(btrim({k}))" if lookup.fold else k for k in keys]
-        filled = "".join(f" AND {k} IS NOT NULL" for k in keys)
         self._link_shared(lookup, need, params)
         sql.run(
             self.using,
             f"INSERT INTO {sql.table(target.model)} ({', '.join(columns)}) SELECT {', '.join(values)} FROM"
-            f" (SELECT DISTINCT ON ({', '.join(folded)}) r.* FROM {self.rows} r WHERE {need}{filled}"
+            f" (SELECT DISTINCT ON ({', '.join(folded)}) r.* FROM {self.rows} r WHERE {need}"
             f" ORDER BY {', '.join(folded)}, r.sequence) r ON CONFLICT DO NOTHING",
             (*value_params, *params),
         )
