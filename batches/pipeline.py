@@ -187,8 +187,14 @@ class Pipeline:
             chain.params,
         )
 
-    def update(self, source: Sql) -> int:
-        """Bring the rows that `source` yields up to date; rows that would not change are not written."""
+    def refresh(self, rows: models.QuerySet) -> int:
+        """Bring rows up to date; those that would not change are not written. Returns the rows written."""
+        # Said once more of the rows that are written: else the planner reads all rows of all batches to find these.
+        near = Sql("TRUE") if sql.spans_links(rows) else sql.where_of(rows, "mine", self.using)
+        return self.update(self.rows(rows), near)
+
+    def update(self, source: Sql, near: Sql = Sql("TRUE")) -> int:  # noqa: B008 - it cannot be changed
+        """Bring the rows that `source` yields, all of which are `near`, up to date; rows that would not change are not written."""
         if not self.derived:
             return 0
         pk = sql.pk_column(self.model)
@@ -198,8 +204,8 @@ class Pipeline:
         return sql.run(
             self.using,
             f"UPDATE {self.table} AS mine SET ({', '.join(self.derived)}) = ROW({new}) FROM ({chain.text}) AS chain"
-            f" WHERE mine.{pk} = chain.{pk} AND ROW({old}) IS DISTINCT FROM ROW({new})",
-            chain.params,
+            f" WHERE {near.text} AND mine.{pk} = chain.{pk} AND ROW({old}) IS DISTINCT FROM ROW({new})",
+            (*chain.params, *near.params),
         )
 
     def rows(self, queryset: models.QuerySet) -> Sql:

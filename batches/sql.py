@@ -62,12 +62,25 @@ def compiled(queryset: QuerySet, using: str) -> Sql:
 def condition(model: type[models.Model], when: Q, alias: str, using: str) -> Sql:
     """Return the SQL of a condition over a model's table that stands in a statement as `alias`."""
     queryset = model._base_manager.using(using).order_by().filter(when)
-    query: Any = queryset.query
     try:
-        if len(query.alias_map) > 1:
-            # It spans a link: what is joined stays inside.
+        if spans_links(queryset):
+            # What is joined stays inside.
             inner = compiled(queryset.values_list("pk"), using)
             return Sql(f"{alias}.{pk_column(model)} IN ({inner.text})", inner.params)
+    except EmptyResultSet:
+        return Sql("FALSE")
+    return where_of(queryset, alias, using)
+
+
+def spans_links(queryset: QuerySet) -> bool:
+    """Tell whether a queryset joins other tables; a join that was trimmed away is still listed, with no reference."""
+    return sum(1 for count in queryset.query.alias_refcount.values() if count) > 1
+
+
+def where_of(queryset: QuerySet, alias: str, using: str) -> Sql:
+    """Return the condition of a queryset that joins nothing, over its table as it stands in a statement as `alias`."""
+    query: Any = queryset.order_by().query.clone()
+    try:
         query.change_aliases({query.get_initial_alias(): alias})
         text, params = query.get_compiler(using).compile(query.where)
     except EmptyResultSet:
