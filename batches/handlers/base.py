@@ -65,7 +65,7 @@ class BatchHandler(Declarations):
 
     def refresh(self, rows: models.QuerySet) -> None:
         """Look rows up and check them. The default does what is declared, then loops over `refresh_row()`."""
-        self.pipeline.update(self.pipeline.rows(rows))
+        self.pipeline.refresh(rows)
         if self._overrides("refresh_row"):
             refresh_in_python(self, rows)
 
@@ -106,6 +106,10 @@ class BatchHandler(Declarations):
         fields = ["description", "notes", *self.options]
         widgets: Any = {"notes": forms.Textarea(attrs={"rows": 2})}
         return forms.modelform_factory(self.model, fields=fields, widgets=widgets)
+
+    def source_of(self) -> str:
+        """Return who sent the batch's file, such as a vendor's code, or ''; what is saved for one sender serves its next file."""
+        return ""
 
     def make_artifacts(self) -> None:
         """Make files that execution promises (repeatable; runs after the last row)."""
@@ -179,7 +183,7 @@ class BatchHandler(Declarations):
         """
         if source is None:
             pipeline = Pipeline(self.row_model, [Stage(values=expressions)], self.using)
-            return pipeline.update(pipeline.rows(rows))
+            return pipeline.refresh(rows)
         return update_targets(self.using, rows, source, on or {"pk": "pk"}, expressions)
 
     def mark_conflicts(

@@ -6,6 +6,7 @@ from .numbers import BatchNumber
 from .records import Summary, Unreadable
 from .row import TAKES_PART, BatchKey, BatchRowBase, Link, RowQuerySet
 from .run import Run, RunStep
+from .saved import SavedMapping, SavedValue
 
 __all__ = [
     "TAKES_PART",
@@ -21,6 +22,8 @@ __all__ = [
     "RowQuerySet",
     "Run",
     "RunStep",
+    "SavedMapping",
+    "SavedValue",
     "Summary",
     "Unreadable",
 ]

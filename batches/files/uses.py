@@ -1,0 +1,41 @@
+"""What a field of the row is filled with: a column of the file, or something that a person said instead."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+EMPTY = ("keep", "clear", "error")
+
+
+@dataclass(frozen=True)
+class Use:
+    """How one field is filled; `batch.mapping` holds field -> this as JSON, or only the heading where no more is said.
+
+    `fixed` is text for all rows, in the place of a column; `default` is text where the cell is empty. What an empty cell means
+    after that: `empty` keeps what production has, clears it, or is an error. `factor` multiplies numbers (a decimal as text).
+    """
+
+    column: str = ""
+    fixed: str = ""
+    default: str = ""
+    empty: str = "keep"
+    factor: str = ""
+
+    def __post_init__(self) -> None:
+        if self.empty not in EMPTY:
+            raise ValueError(f"An empty cell cannot mean {self.empty!r}; use one of {', '.join(EMPTY)}.")
+        if bool(self.column) == bool(self.fixed):
+            raise ValueError("A field is filled from a column or with fixed text: give one of them.")
+
+    @classmethod
+    def from_json(cls, value: str | dict[str, Any]) -> Use:
+        """Return the use that a mapping holds. Raises ValueError or TypeError for anything else."""
+        return cls(column=value) if isinstance(value, str) else cls(**value)
+
+    def to_json(self) -> str | dict[str, Any]:
+        """Return the heading where no more is said, else what differs from the usual."""
+        said = {
+            key: value for key, value in asdict(self).items() if value and (key, value) != ("empty", "keep")
+        }
+        return self.column if set(said) == {"column"} else said
