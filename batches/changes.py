@@ -7,7 +7,7 @@ set-based write and the rights that it needs.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -68,18 +68,27 @@ Declared = Create | Change | Upsert | Delete
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field of a target that rows may change."""
+    """One field of a target that rows may change.
+
+    An empty cell keeps what is there. With `clears`, the row field whose emptiness clears it, production's value becomes
+    `cleared`: nothing, or the empty text where the target must have one.
+    """
 
     name: str
     new: str
     old: str
     when: Q | None = None
+    clears: str = ""
+    cleared: str | None = None
 
     def changed(self) -> Q:
-        """Return the condition that a row changes this field; an empty cell keeps what is there."""
+        """Return the condition that a row changes this field."""
         differs = Q(**{f"{self.new}__isnull": False}) & (
             Q(**{f"{self.old}__isnull": True}) | ~Q(**{self.new: F(self.old)})
         )
+        if self.clears:
+            goes = Q(**{f"{self.clears}__isnull": True, f"{self.old}__isnull": False})
+            differs |= goes if self.cleared is None else goes & ~Q(**{self.old: self.cleared})
         return differs if self.when is None else differs & self.when
 
 
@@ -139,8 +148,10 @@ class Target:
         return {update.old: F(f"{self.to}__{update.name}") for update in self.updates}
 
 
-def bind(changes: Iterable[Declared], row_model: type[models.Model]) -> dict[str, Target]:
-    """Gather declared changes by link, in order of first mention.
+def bind(
+    changes: Iterable[Declared], row_model: type[models.Model], clearing: dict[str, str] | None = None
+) -> dict[str, Target]:
+    """Gather declared changes by link, in order of first mention. `clearing` is new value's row field -> that which clears it.
 
     Raises FieldDoesNotExist for a field that the row or the target lacks, ValueError for a malformed declaration.
     """
@@ -163,7 +174,21 @@ def bind(changes: Iterable[Declared], row_model: type[models.Model]) -> dict[str
             _bind_create(target, change)
     for target in targets.values():
         _verify(target)
+        target.updates = [_clearing(target, update, clearing or {}) for update in target.updates]
     return targets
+
+
+def _clearing(target: Target, update: FieldChange, clearing: dict[str, str]) -> FieldChange:
+    if update.new not in clearing or not may_clear(target, update):
+        return update
+    field: Any = target.model._meta.get_field(update.name)
+    return replace(update, clears=clearing[update.new], cleared=None if field.null else "")
+
+
+def may_clear(target: Target, update: FieldChange) -> bool:
+    """Tell whether production can do without a value of this field."""
+    field: Any = target.model._meta.get_field(update.name)
+    return bool(field.null or (field.blank and field.empty_strings_allowed))
 
 
 def _bind_create(target: Target, change: Create | Upsert) -> None:

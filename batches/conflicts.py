@@ -224,11 +224,14 @@ class Conflicts:
         return column(self.row_model, row_field)
 
     def changes(self, update: FieldChange) -> Sql:
-        """Return the condition that a row changes a field; an empty cell keeps what is there."""
+        """Return the condition that a row changes a field."""
         new, old = self._column(update.new), self._column(update.old)
-        differs = f"{new} IS NOT NULL AND {new} IS DISTINCT FROM {old}"
+        differs = f"({new} IS NOT NULL AND {new} IS DISTINCT FROM {old})"
+        if update.clears:
+            empty = "" if update.cleared is None else f" AND {old} <> ''"
+            differs = f"({differs} OR ({self._column(update.clears)} IS NULL AND {old} IS NOT NULL{empty}))"
         if update.when is None:
-            return Sql(f"({differs})")
+            return Sql(differs)
         when = sql.condition(self.row_model, update.when, "r", self.using)
         return Sql(f"({differs} AND {when.text})", when.params)
 
@@ -249,6 +252,11 @@ class Conflicts:
             params += within.params
         return Sql(f"({changes.text} AND ({' OR '.join(texts)}))", tuple(params))
 
+    def wanted(self, update: FieldChange) -> str:
+        """Return the value that a row which changes a field wants."""
+        new = self._column(update.new)
+        return new if update.cleared is None else f"COALESCE({new}, '{update.cleared}')"
+
     def _moved(self, update: FieldChange, target: Target) -> Sql:
         """Return the condition that production is neither as it was at review nor as the row wants it."""
         now = f"t.{sql.column(target.model, update.name)}"
@@ -256,6 +264,6 @@ class Conflicts:
         changes = self.changes(update)
         return Sql(
             f"({there} AND {changes.text} AND {now} IS DISTINCT FROM {self._column(update.old)}"
-            f" AND {now} IS DISTINCT FROM {self._column(update.new)})",
+            f" AND {now} IS DISTINCT FROM {self.wanted(update)})",
             changes.params,
         )

@@ -136,8 +136,10 @@ class ModelWriter:
         changed = []
         for update in updates:
             attname = found._meta.get_field(update.name).attname
-            if getattr(found, attname) != self._value(row, update.new):
-                setattr(found, attname, self._value(row, update.new))
+            value = self._value(row, update.new)
+            value = update.cleared if value is None else value
+            if getattr(found, attname) != value:
+                setattr(found, attname, value)
                 changed.append(update.name)
         if not changed:
             return

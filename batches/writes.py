@@ -250,7 +250,7 @@ class Writer:
         sets, tests = [], []
         params: list[Any] = []
         for update in target.updates:
-            name, new = sql.column(target.model, update.name), column(self.row_model, update.new)
+            name, new = sql.column(target.model, update.name), self.conflicts.wanted(update)
             changes = self.conflicts.changes(update)
             sets.append(f"{name} = CASE WHEN {changes.text} THEN {new} ELSE t.{name} END")
             tests.append(f"({changes.text} AND t.{name} IS DISTINCT FROM {new})")

@@ -12,8 +12,9 @@ from django.db.models.functions import JSONObject
 from django.utils.translation import gettext as _
 
 from .. import sql
-from ..changes import Declared, Target, bind
+from ..changes import Declared, Target, bind, may_clear
 from ..files import Column
+from ..files.uses import Use
 from ..findings import BUILT_IN, Finding, Unique, built_in, issue_list
 from ..models import BatchBase, BatchRowBase
 from ..pipeline import Lookup, Pipeline, Stage, status_of
@@ -115,7 +116,32 @@ class Declarations:
     @cached_property
     def targets(self) -> dict[str, Target]:
         """Return link -> what is declared about it."""
-        return bind(self.get_changes(), self.row_model)
+        return bind(self.get_changes(), self.row_model, self._clearing)
+
+    @cached_property
+    def clearable(self) -> dict[str, str]:
+        """Return field of a column -> the row field of the new value, for columns whose empty cells may clear what is there."""
+        named = {
+            name: k.to for k in self.get_lookups() for by in k.by if len(by) == 1 for name in by.values()
+        }
+        found: dict[str, str] = {}
+        for target in bind(self.get_changes(), self.row_model).values():
+            for update in target.updates:
+                for column in self.get_columns():
+                    wanted = (column.field, named.get(column.field))
+                    if update.new in wanted and may_clear(target, update):
+                        found[column.field] = update.new
+        return found
+
+    @property
+    def _clearing(self) -> dict[str, str]:
+        """Return the new value's row field -> the field whose empty cell clears it, as the batch's mapping says."""
+        mapping: dict[str, Any] = getattr(self.batch, "mapping", None) or {}
+        return {
+            self.clearable[field]: field
+            for field, value in mapping.items()
+            if field in self.clearable and Use.from_json(value).empty == "clear"
+        }
 
     @cached_property
     def all_lookups(self) -> list[Lookup]:

@@ -215,3 +215,31 @@ def test_a_row_that_changes_nothing_takes_no_part_whatever_is_to_be_looked_at(bo
     assert figures(batch)["taking_part"] == {"update": 1}
     actions.execute(batch, boss)
     assert figures(batch)["counts"] == {"warning": 1, "applied": 1, "unchanged": 1}
+
+
+def test_an_empty_cell_clears_where_the_mapping_says_so(boss, things):
+    text = b"code,name,price,box\nT1,,,\nT2,two,2,First\nT3,three,,\n"
+    batch = make_batch("toy_file", user=boss, file=ContentFile(text, name="n.csv"))
+    assert figures(batch)["actions"] == {"unchanged": 1, "update": 2}
+    batch.mapping = {**batch.mapping, "price": {"column": "price", "empty": "clear"}}
+    batch.mapping["box_name"] = {"column": "box", "empty": "clear"}
+    batch.save()
+    actions.refresh(batch, boss)
+    assert figures(batch)["actions"] == {"update": 3}
+    actions.execute(batch, boss)
+    found = list(Thing.objects.order_by("code").values_list("name", "price", "box__name"))
+    assert found == [("thing 1", None, None), ("two", Decimal(2), "First"), ("three", None, None)]
+    again = make_batch("toy_file", user=boss, file=ContentFile(text, name="n.csv"))
+    assert figures(again)["counts"] == {"unchanged": 3}
+
+
+def test_a_value_that_moved_before_it_was_cleared_is_a_conflict(boss, things):
+    text = b"code,price\nT1,\nT2,5\n"
+    batch = make_batch("toy_file", user=boss, file=ContentFile(text, name="n.csv"))
+    batch.mapping = {**batch.mapping, "price": {"column": "price", "empty": "clear"}}
+    batch.save()
+    actions.refresh(batch, boss)
+    Thing.objects.filter(code="T1").update(price=77)
+    actions.execute(batch, boss)
+    assert figures(batch)["counts"] == {"applied": 1, "conflict": 1}
+    assert Thing.objects.get(code="T1").price == 77
