@@ -98,11 +98,7 @@ class Runner:
     def _work(self) -> None:
         """Do the whole run in this transaction."""
         self._settings()
-        sql.fetch(
-            self.using,
-            f"SELECT number FROM {sql.table(BatchNumber)} WHERE number = %s FOR NO KEY UPDATE",
-            [self.batch.pk],
-        )
+        self._lock()
         self._fence()
         if RunStep.objects.using(self.using).filter(run=self.run).exists():
             return
@@ -151,6 +147,11 @@ class Runner:
             limits.pop("idle_in_transaction_session_timeout")
         for name, value in limits.items():
             sql.run(self.using, "SELECT set_config(%s, %s, true)", [name, str(value)])
+
+    def _lock(self) -> None:
+        """Lock the batch's number: no other attempt works, and nobody changes the batch, while this transaction lives."""
+        text = f"SELECT number FROM {sql.table(BatchNumber)} WHERE number = %s FOR NO KEY UPDATE"
+        sql.fetch(self.using, text, [self.batch.pk])
 
     def _fence(self, heed_stop: bool = False) -> None:
         """Make sure that nobody took the run over. Raises LeaseLost; Stopped if asked to heed a request that came late."""
@@ -305,11 +306,7 @@ class Runner:
         if connections[self.using].in_atomic_block and not self.inline:
             return True
         with transaction.atomic(using=self.using):
-            sql.fetch(
-                self.using,
-                f"SELECT number FROM {sql.table(BatchNumber)} WHERE number = %s FOR NO KEY UPDATE",
-                [self.batch.pk],
-            )
+            self._lock()
             self._fence()
             if RunStep.objects.using(self.using).filter(run=self.run).exists():
                 self._done()
