@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Any, NamedTuple
 
-from .files import CellError, Column
+from .files import CellError, Column, Reading, copy_converter
 from .files.messages import shorten
+from .files.uses import Use
 from .sql import NULL, copy_value
 from .states import Severity
 
 # So many different cells a column are remembered; one that has more is converted anew at each record.
 REMEMBERED = 5_000
+# Multiplies exactly or not at all.
+_EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
 _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -40,6 +45,44 @@ def limited(convert: Callable[[str], Any], column: Column) -> Callable[[str], An
     return checked
 
 
+def multiplied(column: Column, factor: str, decimal_mark: str | None = None) -> Callable[[str], str | None]:
+    """Return the converter of a column of numbers whose cells are multiplied, exactly; what would be rounded is refused."""
+    # A cell may have more decimals than the field, as long as the product has not.
+    read = copy_converter(
+        replace(column, kind="decimal", max_digits=None, decimal_places=None, min_value=None), decimal_mark
+    )
+    fitted = copy_converter(column)
+    times = Decimal(factor)
+
+    def convert(text: str) -> str | None:
+        number = read(text)
+        if number is None:
+            return None
+        product = str(number)
+        try:
+            product = f"{_EXACT.multiply(Decimal(number), times):f}"
+            return fitted(product)
+        except (Inexact, Overflow):
+            raise CellError("too_large", {"value": shorten(text), "limit": _EXACT.prec}) from None
+        except CellError as error:
+            shown = f"{shorten(text)} × {factor} = {shorten(product)}"
+            raise CellError(error.code, error.params | {"value": shown}) from None
+
+    return convert
+
+
+def column_converter(
+    column: Column, reading: Reading, own: Callable[[str], Any] | None = None, factor: str = ""
+) -> Callable[[str], Any]:
+    """Return the function from a cell of the file to a value of the column; `own` is the type's, where it has one."""
+    mark, order = getattr(reading, "decimal_mark", "") or None, getattr(reading, "date_order", "") or None
+    if factor:
+        return multiplied(column, factor, mark)
+    if own is not None:
+        return limited(own, column)
+    return copy_converter(column, mark, order)
+
+
 class _Memory(dict[str, str]):
     """Cell -> COPY's text, converted at the first sight of it."""
 
@@ -52,13 +95,25 @@ class _Memory(dict[str, str]):
 
 
 class Cells:
-    """The cells of one column. `odd` tells of those just converted that were repaired or are no value."""
+    """The cells of one field, from the column `index` of the file or the same text in all rows.
 
-    def __init__(self, field: str, index: int, convert: Callable[[str], Any]) -> None:
+    `odd` tells of those just converted that were repaired or are no value.
+    """
+
+    def __init__(
+        self, field: str, index: int | None, convert: Callable[[str], Any], use: Use | None = None
+    ) -> None:
         self.field = field
         self.index = index
         self.convert = convert
         self.odd: dict[str, CellError | Repaired] = {}
+        use = use or Use(column=field)
+        self.fixed = use.fixed
+        # What an empty cell becomes, and why it is refused where it is.
+        self.blank = self._said(use.default) if use.default else NULL
+        self.missing: CellError | None = None
+        if use.empty == "error" and not use.default:
+            self.missing = CellError("required", {"label": f"“{shorten(use.column)}”"})
         self._memory: _Memory | None = _Memory(self._one)
 
     def texts(self, cells: Sequence[str]) -> Sequence[str]:
@@ -74,6 +129,8 @@ class Cells:
     def _plain(self, cells: Sequence[str]) -> Sequence[str] | None:
         """Return the texts of cells of which none is odd or needs an escape; else None."""
         filled = [cell for cell in cells if cell]
+        if self.missing is not None and len(filled) < len(cells):
+            return None
         try:
             texts = list(map(self.convert, filled))
             joined = "\n".join(texts)
@@ -84,11 +141,26 @@ class Cells:
         if len(texts) == len(cells):
             return texts
         following = iter(texts)
-        return [next(following) if cell else NULL for cell in cells]
+        return [next(following) if cell else self.blank for cell in cells]
+
+    def all_fixed(self, count: int) -> Sequence[str]:
+        """Return COPY's text of the fixed text, `count` times."""
+        return [self._said(self.fixed)] * count
+
+    def _said(self, text: str) -> str:
+        """Return COPY's text of what a person gave for the file; that it was repaired is no news about a row."""
+        value = self.convert(text)
+        value = value.value if type(value) is Repaired else value
+        return NULL if value is None else str(value).translate(_ESCAPED)
+
+    def _empty(self, cell: str) -> str:
+        if self.missing is not None:
+            self.odd[cell] = self.missing
+        return self.blank
 
     def _one(self, cell: str) -> str:
         if not cell:
-            return NULL
+            return self._empty(cell)
         try:
             value = self.convert(cell)
         except CellError as error:
@@ -97,7 +169,7 @@ class Cells:
         if type(value) is Repaired:
             self.odd[cell] = value
             value = value.value
-        return NULL if value is None else str(value).translate(_ESCAPED)
+        return self._empty(cell) if value is None else str(value).translate(_ESCAPED)
 
     def entry(self, cell: str) -> dict[str, Any]:
         """Return the finding about an odd cell; it is kept by every later check until the cell is corrected."""
@@ -123,6 +195,9 @@ def copy_lines(columns: Sequence[Cells], first: int, records: Sequence[tuple[int
     issues: dict[int, list[dict[str, Any]]] = {}
     texts = []
     for column in columns:
+        if column.index is None:
+            texts.append(column.all_fixed(len(records)))
+            continue
         cells = by_index[column.index]
         texts.append(column.texts(cells))
         if not column.odd:

@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from django.db.models import Count, Q
 
 from . import sql
+from .files.uses import columns_of
 from .handlers import BatchHandler
 from .models import BatchBase, Run, Summary, Unreadable
 from .registry import registry
@@ -142,7 +143,7 @@ def run_json(run: Run | None) -> dict[str, Any] | None:
 
 def not_read(batch: BatchBase) -> list[str]:
     """Return the headings of the batch's file that no field was mapped to."""
-    mapped = set(getattr(batch, "mapping", {}).values())
+    mapped = columns_of(getattr(batch, "mapping", {}))
     return [h for h in getattr(batch, "reading", {}).get("headings", []) if h not in mapped]
 
 

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 
 from . import sql
 from .ahead import ahead
-from .cells import Cells, Repaired, copy_lines, limited
+from .cells import Cells, Repaired, column_converter, copy_lines, limited
 from .conf import conf
 from .exceptions import FileRefused
-from .files import BadRecord, Reader, Reading, copy_converter
+from .files import BadRecord, Reader, Reading
+from .files.uses import Use
 from .models import BatchRowBase, Unreadable
 from .pipeline import Pipeline
 from .sql import Sql, quote
@@ -245,20 +246,21 @@ class FileRows:
         columns = {column.field: column for column in self.handler.get_columns()}
         special = self.handler.converters()
         plan = []
-        for field, heading in self.batch.mapping.items():
+        for field, said in self.batch.mapping.items():
+            use = Use.from_json(said)
             if field not in columns:
                 raise FileRefused(
                     _("The mapping names %(field)r, which is no column of this batch type; map it again.")
                     % {"field": field}
                 )
-            if heading not in reading.headings:
+            if use.column and use.column not in reading.headings:
                 raise FileRefused(
                     _("The file has no column %(heading)r; map %(field)r to another.")
-                    % {"heading": heading, "field": field}
+                    % {"heading": use.column, "field": field}
                 )
-            column = columns[field]
-            convert = limited(special[field], column) if field in special else copy_converter(column)
-            plan.append(Cells(field, reading.headings.index(heading), convert))
+            convert = column_converter(columns[field], reading, special.get(field), use.factor)
+            index = reading.headings.index(use.column) if use.column else None
+            plan.append(Cells(field, index, convert, use))
         return plan
 
     def _keep_bad(self, record: BadRecord) -> None:

@@ -2,7 +2,8 @@
 
 from .base import CODE, PAGE, TASK, Door, handler_of, why_not
 from .life import delete, discard, withdraw
-from .make import change_options, make, map_columns
+from .make import change_options, make
+from .mappings import map_columns
 from .rows import edit_row, exclude, include, set_value
 from .runs import execute, populate, refresh, start, stop, work
 

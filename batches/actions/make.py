@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -20,6 +21,7 @@ from ..models import BatchBase, BatchNumber, QueryBatchMixin
 from ..registry import registry
 from ..states import Status
 from .base import changing, storable
+from .mappings import Said, checked_mapping
 
 SAMPLE_ROWS = 50
 YES, NO = {"yes", "true", "on", "1"}, {"no", "false", "off", "0"}
@@ -35,7 +37,7 @@ def make(
     file: File | None = None,
     file_name: str = "",
     query: dict[str, Any] | None = None,
-    mapping: dict[str, str] | None = None,
+    mapping: Mapping[str, Said] | None = None,
 ) -> BatchBase:
     """Make a batch of type `key` as a draft; its columns are mapped as proposed, or as `mapping` says.
 
@@ -55,7 +57,7 @@ def make(
     if query is not None:
         batch.query = query
     if mapping is not None:
-        batch.mapping = _checked_mapping(handler_class(batch), batch, mapping)
+        batch.mapping = checked_mapping(handler_class(batch), batch, mapping)
     try:
         with transaction.atomic():
             batch.ref = BatchNumber.objects.create(type=key)
@@ -167,32 +169,6 @@ def apply_reading(batch: Any, reading: Reading) -> None:
     batch.reading = reading.to_json()
     batch.sheet, batch.heading_row = reading.sheet or "", reading.heading_row
     batch.encoding, batch.delimiter = reading.encoding or "", reading.delimiter or ""
-
-
-def _checked_mapping(handler: BatchHandler, batch: Any, mapping: dict[str, str]) -> dict[str, str]:
-    """Return the mapping if it fits. Raises Refused: an unknown field, a column that the file lacks, one mapped twice."""
-    fields = {c.field for c in handler.get_columns()}
-    headings = Reading.from_json(batch.reading).headings
-    cleaned: dict[str, str] = {}
-    for field, heading in mapping.items():
-        if not heading:
-            continue
-        if field not in fields:
-            raise Refused(
-                _("There is no field %(field)r; this type has: %(known)s.")
-                % {"field": field, "known": ", ".join(sorted(fields))}
-            )
-        if heading not in headings:
-            raise Refused(_("The file has no column %(heading)r.") % {"heading": heading})
-        cleaned[field] = heading
-    return cleaned
-
-
-def map_columns(batch: BatchBase, user: Any, mapping: dict[str, str], *, door: Door = CODE) -> None:
-    """Say which column of the file is which field. Raises Refused."""
-    with changing_draft(batch, user, door) as change:
-        change.batch.mapping = _checked_mapping(change.handler, change.batch, mapping)
-        change.data = {"mapping": change.batch.mapping}
 
 
 def change_options(batch: BatchBase, user: Any, values: dict[str, Any], *, door: Door = CODE) -> None:

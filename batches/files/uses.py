@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 EMPTY = ("keep", "clear", "error")
+FACTOR = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?").fullmatch
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,15 @@ class Use:
 
     def __post_init__(self) -> None:
         if self.empty not in EMPTY:
-            raise ValueError(f"An empty cell cannot mean {self.empty!r}; use one of {', '.join(EMPTY)}.")
+            raise ValueError(
+                _("An empty cell cannot mean %(value)r; use one of %(known)s.")
+                % {"value": self.empty, "known": ", ".join(EMPTY)}
+            )
         if bool(self.column) == bool(self.fixed):
-            raise ValueError("A field is filled from a column or with fixed text: give one of them.")
+            raise ValueError(_("A field is filled from a column or with fixed text; give one of them."))
+
+        if self.factor:
+            _checked_factor(self.factor)
 
     @classmethod
     def from_json(cls, value: str | dict[str, Any]) -> Use:
@@ -39,3 +50,14 @@ class Use:
             key: value for key, value in asdict(self).items() if value and (key, value) != ("empty", "keep")
         }
         return self.column if set(said) == {"column"} else said
+
+
+def _checked_factor(text: str) -> None:
+    """Raise ValueError for what no number can be multiplied with."""
+    if not FACTOR(text) or not text.strip("-0."):
+        raise ValueError(_("%(text)r is no factor; write a number such as 12 or 0.01.") % {"text": text})
+
+
+def columns_of(mapping: Mapping[str, str | dict[str, Any]]) -> set[str]:
+    """Return the headings that a mapping reads."""
+    return {use.column for use in map(Use.from_json, mapping.values()) if use.column}

@@ -99,11 +99,16 @@ def opened(path: Path) -> File:
 
 
 def pairs(given: list[str]) -> dict[str, str]:
-    """Return K=V arguments as a dict. Raises Refused for one without an equals sign."""
-    found = {}
+    """Return K=V arguments as a dict. Raises Refused for one without an equals sign, and for a name that is given twice."""
+    found: dict[str, str] = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals:
             raise Refused(_("%(text)r is not of the form NAME=VALUE.") % {"text": text})
+        if key in found:
+            raise Refused(
+                _("%(name)r is given twice, as %(first)r and as %(second)r; give it once.")
+                % {"name": key, "first": found[key], "second": value}
+            )
         found[key] = value
     return found
