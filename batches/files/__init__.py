@@ -6,7 +6,8 @@ from .detect import ENCODINGS
 from .mapping import suggest
 from .messages import BadRecord, CellError, sentence
 from .reading import DELIMITER_LABELS, Reader, Reading, preview, read_headings, sniff
-from .writing import write_csv, write_xlsx
+from .sheet import write_xlsx
+from .writing import csv_chunks, write_csv
 
 __all__ = [
     "DELIMITER_LABELS",
@@ -18,6 +19,7 @@ __all__ = [
     "Reading",
     "converter",
     "copy_converter",
+    "csv_chunks",
     "preview",
     "read_headings",
     "sentence",
