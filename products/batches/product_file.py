@@ -202,7 +202,7 @@ class ProductFileHandler(BatchHandler):
     columns = (
         Column("number", _("Number"), max_length=60, aliases=(
             "item number", "item no", "item #", "sku", "product number", "item code", "plu")),
-        Column("code", _("Code"), max_length=60, aliases=(
+        Column("code", _("Code"), kind="code", max_length=60, aliases=(
             "upc", "gtin", "gtin upc", "ean", "barcode", "upc code", "bar code")),
         Column("description", _("Description"), max_length=500, aliases=(
             "item description", "product name", "product description", "short description", "name", "title", "product")),

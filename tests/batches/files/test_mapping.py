@@ -1,5 +1,7 @@
 """Columns are suggested from names first, content second; each serves one field."""
 
+import pytest
+
 from batches.files import Column, suggest
 
 CODE = Column("code", "Code", "code", aliases=("upc", "barcode"))
@@ -35,3 +37,50 @@ def test_nothing_alike_is_not_suggested():
 def test_content_speaks_against_a_name():
     rows = [(2, ["cheap", "1.50"]), (3, ["dear", "9.99"])]
     assert suggest(["Price", "Retail"], rows, [PRICE]) == {"price": 1}
+
+
+@pytest.mark.parametrize(
+    ("heading", "column"),
+    [
+        ("Bar", CODE),
+        ("Shelf tag", Column("location", "Location", aliases=("shelf", "aisle"))),
+        ("Old Price", PRICE),
+        ("Sale price", PRICE),
+        ("Category code", CODE),
+        ("Inner Pack", Column("case_size", "Case size", "integer", aliases=("pack", "case pack"))),
+        ("Vendor", Column("vendor_item", "Vendor item code", aliases=("vendor sku",))),
+        ("Weight", Column("height", "Height")),
+        ("Unit", COST),
+        ("Last unit cost", COST),
+        ("Description 2", Column("code", "Description code")),
+    ],
+)
+def test_weak_similarity_maps_nothing(heading, column):
+    assert suggest([heading], [], [column]) == {}
+
+
+@pytest.mark.parametrize(
+    ("heading", "column"),
+    [
+        ("Descripton", NAME),
+        ("Price (USD)", PRICE),
+        ("Item price", PRICE),
+        ("Cost per unit", COST),
+        ("unit cost EUR", COST),
+        ("Catagory name", Column("category", "Category", aliases=("category name",))),
+    ],
+)
+def test_what_can_only_mean_one_field_is_mapped(heading, column):
+    assert suggest([heading], [], [column]) == {column.field: 0}
+
+
+def test_numbers_whose_style_is_not_known_do_not_speak_against_their_heading():
+    for cells in (["1,234"], ["1,5"]):
+        assert suggest(["Price"], [cells, cells], [PRICE]) == {"price": 0}
+
+
+def test_a_column_of_right_check_digits_is_the_code():
+    codes = {"Ref": 0.97, "SCC": 0.94}
+    assert suggest(["SCC", "Ref"], [], [NAME, CODE, PRICE], codes) == {"code": 1}
+    assert suggest(["Ref", "UPC"], [], [NAME, CODE], codes) == {"code": 1}
+    assert suggest(["Product", "Ref"], [], [NAME, CODE], {"Product": 1.0}) == {"name": 0}
