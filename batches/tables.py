@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 from typing import Any
 
 import django_tables2 as tables
@@ -30,11 +31,25 @@ def shown(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, Decimal):
+        return plain_decimal(value)
     if isinstance(value, datetime.datetime):
         return date_format(value, "SHORT_DATETIME_FORMAT")
     if isinstance(value, datetime.date):
         return date_format(value, "SHORT_DATE_FORMAT")
     return str(value)
+
+
+def plain_decimal(value: Decimal) -> str:
+    """Return a decimal without the zeros that only its column asks for; money keeps two places, also where it is kept with four."""
+    text = format(value, "f")
+    places = len(text.partition(".")[2])
+    if places <= 2:
+        return text
+    least = 2 if places == 4 else 0
+    kept = text.rstrip("0")
+    missing = least - len(kept.partition(".")[2])
+    return kept.removesuffix(".") if missing <= 0 else kept + "0" * missing
 
 
 def cell(field: GridField, row: Any) -> SafeString:
