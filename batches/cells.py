@@ -8,6 +8,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Any, NamedTuple
 
 from .files import CellError, Column, Reading, copy_converter
+from .files.guard import unguard
 from .files.messages import shorten
 from .files.uses import Use
 from .sql import NULL, copy_value
@@ -30,13 +31,11 @@ class Repaired(NamedTuple):
 
 
 def limited(convert: Callable[[str], Any], column: Column) -> Callable[[str], Any]:
-    """Return a type's own converter that refuses what is too long for its column, as the others do."""
-    limit = column.max_length
-    if limit is None:
-        return convert
+    """Return a type's own converter that takes off what guards a text and refuses what is too long, as the others do."""
+    limit = column.max_length if column.max_length is not None else 1 << 40
 
     def checked(text: str) -> Any:
-        found = convert(text)
+        found = convert(unguard(text) if text[:1] == "'" else text)
         value = found.value if type(found) is Repaired else found
         if isinstance(value, str) and len(value) > limit:
             raise CellError("too_long", {"value": shorten(text), "length": len(value), "limit": limit})
@@ -206,7 +205,7 @@ def copy_lines(columns: Sequence[Cells], first: int, records: Sequence[tuple[int
             if cell in column.odd:
                 issues.setdefault(at, []).append(column.entry(cell))
                 if isinstance(column.odd[cell], CellError):
-                    raw.setdefault(at, {})[column.field] = cell
+                    raw.setdefault(at, {})[column.field] = unguard(cell)
     count = len(records)
     raws = [copy_value(raw.get(at)) for at in range(count)] if raw else [NULL] * count
     found = [copy_value(issues.get(at)) for at in range(count)] if issues else [NULL] * count

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
+from django.utils.translation import gettext_lazy as _
+
 from .columns import Column
 from .convert import copy_converter
 from .messages import CellError
@@ -34,6 +36,8 @@ LEAST = 0.72
 SAMPLE = 50
 CERTAIN_CODES = 0.95
 BY_CONTENT = 0.8
+# What stands beside the columns where rows were saved: such a file is our own, and its columns are what they are called.
+TOLD = (_("Row"), _("Line"), _("Stands"), _("Does"), _("Excluded"), _("Reason"), _("Findings"))
 # The cell is such a value, only its style is not known.
 STYLE = {"number_ambiguous", "decimal_comma", "date_ambiguous"}
 
@@ -103,11 +107,15 @@ def suggest(
     `sample_rows` are records as `preview` gives them, or bare lists of cells; `codes` is heading -> share of its cells that are
     codes with a right check digit.
     """
+    told = set(map(str, TOLD))
+    if told <= set(headings):
+        labels = {c.field: f"{c.label} (2)" if str(c.label) in told else str(c.label) for c in columns}
+        return {field: headings.index(label) for field, label in labels.items() if label in headings}
     rows = [row[1] if isinstance(row, tuple) else row for row in sample_rows]
     scores = [*_by_name(headings, rows, columns, decimal_mark), *_by_content(headings, columns, codes or {})]
     taken: dict[str, int] = {}
     used: set[int] = set()
-    for _, _, order, index in sorted(scores, reverse=True):
+    for *_scores, order, index in sorted(scores, reverse=True):
         field = columns[-order].field
         if field not in taken and -index not in used:
             taken[field] = -index

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db import models
-from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from .. import files
 from ..exceptions import BatchError, Refused
+from ..export import Table
+from ..files.messages import refusal
+from ..files.sheet import MAX_ROWS
 from ..filters import RowFilter
-from ..grid import GridField, saved_fields, visible_rows, with_changes
+from ..grid import visible_rows
 from ..handlers import BatchHandler
-from ..states import RowAction, RowStatus
-from ..tables import raw_text
 from .base import batch_page, batch_url, told
 
-FORMATS = {
-    "csv": (files.write_csv, "text/csv; charset=utf-8"),
-    "xlsx": (files.write_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 SPOOLED = 1 << 20
 
@@ -31,6 +33,12 @@ SPOOLED = 1 << 20
 @batch_page
 def original(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponseBase:
     """Send the file as it was uploaded: always to be saved, never shown, whatever it says it is."""
+    if not may_have_file(handler, request.user):
+        raise PermissionDenied(
+            _(
+                "You see only a part of this batch's rows, so you cannot have its whole file; save the rows instead."
+            )
+        )
     file = getattr(batch, "file", None)
     try:
         opened = file.open("rb") if file else None
@@ -38,11 +46,13 @@ def original(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRes
         opened = None
     if opened is None:
         raise Http404(_("This batch has no file."))
-    response = FileResponse(
-        opened, as_attachment=True, filename=batch.original_name or "file", content_type="application/octet-stream"
-    )  # fmt: skip
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    name = batch.original_name or "file"
+    return _to_be_saved(FileResponse(opened, content_type="application/octet-stream"), name)
+
+
+def may_have_file(handler: BatchHandler, user: Any) -> bool:
+    """Tell whether a user may have the whole file: who may see all rows whatever they hold, and who sent it."""
+    return not handler.scope(user) or (user.pk is not None and handler.batch.created_by_id == user.pk)
 
 
 @require_safe
@@ -54,54 +64,36 @@ def rows(request: HttpRequest, batch: Any, handler: BatchHandler, kind: str) -> 
         return told(
             request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
         )
-    fields = saved_fields(handler)
-    queryset = with_changes(found.qs, fields).order_by("sequence")
-    write, content_type = FORMATS[kind]
-    # To a file first, so that an error is a page and not half a table; large ones go to the disk.
+    table = Table(handler, found.qs)
+    name = f"{handler.key}-{batch.shown_number}-{localtime():%Y-%m-%d-%H%M}.{kind}"
+    if kind == "csv":
+        # Nothing here can be refused, so the first rows may go out while the others are read.
+        return _to_be_saved(
+            StreamingHttpResponse(files.csv_chunks(table.headings, table.lines()), content_type=TYPES[kind]),
+            name,
+        )
+    try:
+        return _to_be_saved(FileResponse(_sheet(table), content_type=TYPES[kind]), name)
+    except BatchError as error:
+        return told(request, error, batch_url(batch, found.query()))
+
+
+def _sheet(table: Table) -> Any:
+    """Return a workbook in a file, so that what a sheet cannot hold is a page and not half a table."""
+    if table.rows.order_by()[MAX_ROWS - 1 : MAX_ROWS].exists():
+        raise refusal("sheet_rows", limit=MAX_ROWS)
     out: Any = tempfile.SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115 - the response closes it
     try:
-        write(headings(handler, fields), table(handler, fields, queryset.iterator(chunk_size=2000)), out)
-    except BatchError as error:
+        files.write_xlsx(table.headings, table.lines(), out)
+    except BaseException:
         out.close()
-        return told(request, error, batch_url(batch, found.query()))
+        raise
     out.seek(0)
-    name = f"{handler.key}-{batch.shown_number}.{kind}"
-    response = FileResponse(out, as_attachment=True, filename=name, content_type=content_type)
+    return out
+
+
+def _to_be_saved(response: HttpResponseBase, name: str) -> HttpResponseBase:
+    """Return a response that browsers save under a name and never show, whatever they make of its content."""
+    response["Content-Disposition"] = content_disposition_header(True, name)
     response["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-def headings(handler: BatchHandler, fields: list[GridField]) -> list[str]:
-    """Return the headings: the type's fields first, as its files name them."""
-    found = [field.label for field in fields]
-    found += [_("%(label)s before") % {"label": field.label} for field in fields if field.old]
-    return [*found, _("Row"), _("Line"), _("Stands"), _("Does"), _("Excluded"), _("Reason"), _("Findings")]
-
-
-def table(handler: BatchHandler, fields: list[GridField], rows: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield the rows of the table."""
-    # Once, not once a row: translating a word costs more than reading the row.
-    stands = {status.value: str(status.label) for status in RowStatus}
-    does = {action.value: str(action.label) for action in RowAction}
-    yes, no = _("yes"), _("no")
-    for row in rows:
-        cells = [_cell(field, row) for field in fields]
-        for field in fields:
-            if field.old:
-                old = getattr(row, field.old)
-                cells.append(plain(getattr(old, field.shown, None) if field.shown else old))
-        sentences = " ".join(handler.message(entry) for entry in row.issues or [])
-        yield [
-            *cells, row.sequence, row.source_row, stands[row.status], does[row.action],
-            yes if row.removed else no, row.removed_reason, sentences,
-        ]  # fmt: skip
-
-
-def _cell(field: GridField, row: Any) -> Any:
-    raw = raw_text(field, row)
-    return plain(getattr(row, field.name)) if raw is None else raw
-
-
-def plain(value: Any) -> Any:
-    """Return a value as a table takes it."""
-    return str(value) if isinstance(value, models.Model) else value
