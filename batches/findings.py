@@ -59,12 +59,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Unique:
-    """Rows of one batch that share these fields: several rows for one thing, of which only one can be meant."""
+    """Rows of one batch that share these fields. One is kept, the others are excluded; or they lose the field `gives_up` only."""
 
     fields: tuple[str, ...]
     code: str
     message: Any
     severity: str = Severity.ERROR
+    gives_up: str = ""
 
 
 class IssueList(Func):
@@ -136,6 +137,9 @@ BUILT_IN: dict[str, tuple[Any, str]] = {
         _("Another row of this batch changes the same thing; exclude all but one."),
         Severity.ERROR,
     ),
+    "given_up_to": (_("%(field)s %(value)s was given up to row %(to)s."), Severity.NOTICE),
+    "given_up": (_("%(field)s %(value)s was given up, as several rows have it."), Severity.NOTICE),
+    "remembered": (_("%(was)s was read as %(now)s, as decided on %(date)s."), Severity.NOTICE),
 }
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import downloads, make, overview, page, remedies, rows, verbs
+from .views import downloads, make, overview, page, remedies, rows, shared, verbs
 from .views.base import site_page
 
 app_name = "batches"
@@ -23,6 +23,7 @@ urlpatterns = [
     path("<int:number>/log/", site_page(page.history), name="log"),
     path("<int:number>/unreadable/", site_page(page.unreadable), name="unreadable"),
     path("<int:number>/unknown/<slug:code>/<slug:field>/", site_page(remedies.unknown), name="unknown"),
+    path("<int:number>/shared/<slug:code>/", site_page(shared.shared), name="shared"),
     path("<int:number>/file/", site_page(downloads.original), name="file"),
     path("<int:number>/rows.csv", site_page(downloads.rows), {"kind": "csv"}, name="rows_csv"),
     path("<int:number>/rows.xlsx", site_page(downloads.rows), {"kind": "xlsx"}, name="rows_xlsx"),

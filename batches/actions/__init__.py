@@ -1,6 +1,7 @@
 """The only door to a batch: each verb is a function that locks, checks rights and state, changes and logs."""
 
 from .base import CODE, PAGE, TASK, Door, handler_of, why_not
+from .groups import put_back, settle
 from .life import delete, discard, withdraw
 from .make import change_options, make
 from .mappings import map_columns
@@ -23,8 +24,10 @@ __all__ = [
     "make",
     "map_columns",
     "populate",
+    "put_back",
     "refresh",
     "set_value",
+    "settle",
     "start",
     "stop",
     "why_not",

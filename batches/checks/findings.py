@@ -113,3 +113,10 @@ def _shared(handler: BatchHandler, rule: Unique) -> Iterator[CheckMessage]:
             f"Name fields of {rows.__name__}: {known(rows)}.",
             handler,
         )
+    elif rule.gives_up and (rule.gives_up not in rule.fields or not field_of(rows, rule.gives_up).null):
+        yield error(
+            34,
+            f"The rule {rule.code!r} lets rows give up {rule.gives_up!r}, which is none of its fields or cannot be empty.",
+            "Let `gives_up` be one of its `fields`, with null=True.",
+            handler,
+        )

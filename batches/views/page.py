@@ -25,7 +25,7 @@ from ..tables import RowTable, shown
 from ..words import ICONS, completeness, state_css, whole
 from .base import batch_page, header, render
 from .make import mapping_context
-from .remedies import remedy_of
+from .remedies import remedy_for
 from .tiles import tiles
 from .verbs import buttons
 
@@ -159,7 +159,7 @@ def _group(
         "icon": ICONS["notice"] if severity == Severity.NOTICE else ICONS.get(severity, ""),
         "word": str(Severity(severity).label),
         "n_words": whole(group["n"]),
-        "remedy": remedy_of(handler, group["code"], group["field"]) if review else None,
+        "remedy": remedy_for(handler, group["code"], group["field"]) if review else None,
     }
 
 

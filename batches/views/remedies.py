@@ -19,6 +19,7 @@ from ..exceptions import BatchError, Refused
 from ..files import CellError
 from ..findings import BUILT_IN
 from ..grid import editable_fields, visible_rows
+from ..groups import rule_of, rule_that_gave_up
 from ..handlers import BatchHandler
 from ..pipeline import Lookup
 from ..states import BEFORE
@@ -54,6 +55,28 @@ class Remedy:
         noted = [{"code": self.code, "field": self.row_field}]
         found = visible_rows(handler, user).filter(issues__contains=noted, status__in=BEFORE)
         return found.filter(**{f"{self.lookup.to}__isnull": True, f"{self.row_field}__isnull": False})
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The page on which one decision mends all rows with a finding; `filtered` tells that it heeds the filter of the rows."""
+
+    label: str
+    url: str
+    filtered: bool = False
+
+
+def remedy_for(handler: BatchHandler, code: str, field: str) -> Offer | None:
+    """Return where all rows with a finding can be mended at once, or None."""
+    number = handler.batch.pk
+    if rule_of(handler, code) is not None:
+        return Offer(_("Decide for all"), reverse("batches:shared", args=[number, code]), filtered=True)
+    rule = rule_that_gave_up(handler, code, field)
+    if rule is not None:
+        return Offer(_("Put back"), reverse("batches:shared", args=[number, rule.code]))
+    if remedy_of(handler, code, field) is not None:
+        return Offer(_("Map the values"), reverse("batches:unknown", args=[number, code, field]))
+    return None
 
 
 def remedy_of(handler: BatchHandler, code: str, field: str) -> Remedy | None:

@@ -3,6 +3,7 @@
 # long: a batch type is one file: header, row and handler.
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -279,6 +280,13 @@ class ProductFileHandler(BatchHandler):
             Lookup("category", ({"name": "category_name"},), fold=True),
             Lookup("brand", ({"name": "brand_name"},), fold=True),
             Lookup("vendor", ({"code": "vendor_code"}, {"name": "vendor_name"}), fold=True, unique=False),
+        ]
+
+    def get_unique(self) -> list[Unique]:
+        """Let rows give up a code that several have, where it is not by their code that products are known."""
+        gives_up = "code" if self.match_by == "number" else ""
+        return [
+            replace(rule, gives_up=gives_up) if rule.code == "shared_code" else rule for rule in self.unique
         ]
 
     @property

@@ -94,6 +94,7 @@ class ThingFileRow(BatchRowBase):
     colour = models.CharField(max_length=20, null=True)
     price = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     box_name = models.CharField(max_length=30, null=True)
+    bought = models.DateField(null=True)
     old_name = models.CharField(max_length=40, null=True, editable=False)
     old_colour = models.CharField(max_length=10, null=True, editable=False)
     old_price = models.DecimalField(max_digits=8, decimal_places=2, null=True, editable=False)
