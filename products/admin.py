@@ -9,7 +9,6 @@ from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from import_export.admin import ImportExportModelAdmin
 from import_export.formats.base_formats import CSV, JSON, XLSX
 from import_export.forms import ExportForm
 
@@ -28,9 +27,10 @@ from .models import (
     Vendor,
 )
 from .scopes import departments_of
+from .spreadsheets import SpreadsheetAdmin
 
 
-class CatalogueAdmin(JournalAdminMixin, ImportExportModelAdmin):
+class CatalogueAdmin(JournalAdminMixin, SpreadsheetAdmin):
     """What all admins of the catalogue share: names in the journal, import and export, department scope."""
 
     # A workbook from outside is only read in a child process with limits: upload it as a batch.

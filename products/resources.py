@@ -13,31 +13,20 @@ from import_export.fields import Field
 from import_export.resources import ModelResource
 from import_export.widgets import CharWidget, ForeignKeyWidget, Widget
 
+from batches.files.guard import guard, unguard
+
 from . import codes
 from .models import Brand, Category, Department, Product, ProductCost, ProductPrice, Vendor
-
-# What a spreadsheet would run as a formula; the wide forms are read as such in East Asian settings.
-FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-
-
-def escape_formula(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would run; `unescape_formula` takes it off."""
-    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
-
-
-def unescape_formula(text: str) -> str:
-    """Undo `escape_formula`; all other text stays as it is."""
-    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA_STARTS) else text
 
 
 class SafeTextWidget(CharWidget):
     """Text that is harmless in a spreadsheet and comes back as it was."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
-        return unescape_formula(super().clean(value, row, **kwargs) or "")
+        return unguard(super().clean(value, row, **kwargs) or "")
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return escape_formula(super().render(value, obj, **kwargs) or "")
+        return guard(super().render(value, obj, **kwargs) or "")
 
 
 class CodeWidget(SafeTextWidget):
@@ -66,11 +55,11 @@ class LinkWidget(ForeignKeyWidget):
     """A link by a field that people know."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
-        return super().clean(unescape_formula(value) if isinstance(value, str) else value, row, **kwargs)
+        return super().clean(unguard(value) if isinstance(value, str) else value, row, **kwargs)
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
         text = super().render(value, obj, **kwargs)
-        return escape_formula(text) if isinstance(text, str) else text
+        return guard(text) if isinstance(text, str) else text
 
 
 def _link(name: str, model: type, field: str) -> Field:
