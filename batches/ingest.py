@@ -20,6 +20,7 @@ from .files import BadRecord, Reader, Reading
 from .files.uses import Use
 from .models import BatchRowBase, Unreadable
 from .pipeline import Pipeline
+from .saved_mappings import remember
 from .sql import Sql, quote
 from .states import RowAction, RowStatus
 
@@ -230,6 +231,7 @@ class FileRows:
         self._save_bad()
         self.batch.records = rows + len(self.bad) + reader.blank
         self.batch.blank_records = reader.blank
+        remember(self.handler)
         return rows
 
     def _opened(self) -> Any:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.files import File
-from django.db import models, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from .. import rights
 from ..conf import conf
 from ..exceptions import FileRefused, Forbidden, Refused
-from ..files import Reading, preview, sniff, suggest
+from ..files import sniff
 from ..handlers import BatchHandler
 from ..log import CODE, Door, log, user_name
-from ..models import BatchBase, BatchNumber, QueryBatchMixin
+from ..models import BatchBase, BatchNumber, QueryBatchMixin, SavedMapping
 from ..registry import registry
 from ..states import Status
 from .base import changing, storable
 from .mappings import Said, checked_mapping
-
-SAMPLE_ROWS = 50
-YES, NO = {"yes", "true", "on", "1"}, {"no", "false", "off", "0"}
+from .proposals import clean_options, named, propose, use_saved
 
 
 def make(
@@ -38,9 +36,11 @@ def make(
     file_name: str = "",
     query: dict[str, Any] | None = None,
     mapping: Mapping[str, Said] | None = None,
+    saved: str = "",
 ) -> BatchBase:
     """Make a batch of type `key` as a draft; its columns are mapped as proposed, or as `mapping` says.
 
+    `saved` names a saved mapping: it tells how the file is read and mapped, and the options that are not given.
     Raises UnknownType, Forbidden, FileRefused for a file that cannot be read, Refused for options that do not hold. Then nothing
     is left behind, the file neither.
     """
@@ -48,12 +48,12 @@ def make(
     model = handler_class.model
     if not rights.may(model, "make", user):
         raise Forbidden(rights.missing_right(handler_class(model(), user=user), "make", user))
-    batch: Any = model(
-        **_plain(model, {"description": description}), **_options(handler_class, options or {})
-    )
+    remembered = named(handler_class, saved) if saved else None
+    given = {**(remembered.options if remembered else {}), **(options or {})}
+    batch: Any = model(**_plain(model, {"description": description}), **clean_options(handler_class, given))
     _refuse_another_origin(handler_class(batch), file, query)
     if file is not None:
-        _read_head(batch, handler_class, file, file_name)
+        _read_head(batch, handler_class(batch, user=user), file, file_name, remembered, set(given))
     if query is not None:
         batch.query = query
     if mapping is not None:
@@ -107,42 +107,15 @@ def _plain(model: type[BatchBase], given: dict[str, str]) -> dict[str, str]:
     return given
 
 
-def _options(handler_class: type[BatchHandler], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the header's option columns from text or values. Raises Refused, naming the option."""
-    cleaned = {}
-    for name, value in given.items():
-        if name not in handler_class.options:
-            known = ", ".join(handler_class.options) or _("none")
-            raise Refused(
-                _("There is no option %(name)r; this type has: %(known)s.") % {"name": name, "known": known}
-            )
-        field: Any = handler_class.model._meta.get_field(name)
-        try:
-            found = _from_text(field, value) if isinstance(value, str) else value
-            cleaned[name] = field.clean(getattr(found, "pk", found), None)
-            if field.is_relation:
-                cleaned[name] = field.related_model._default_manager.get(pk=cleaned[name])
-        except ValidationError as error:
-            raise Refused(
-                _("The option %(name)s cannot be %(value)r: %(why)s")
-                % {"name": name, "value": value, "why": " ".join(error.messages)}
-            ) from None
-    return cleaned
-
-
-def _from_text(field: Any, text: str) -> Any:
-    """Return the value of an option's text. Raises ValidationError."""
-    if not isinstance(field, models.BooleanField):
-        return field.formfield().clean(text)
-    # A form's check box takes every word for yes, "no" too.
-    word = text.strip().lower()
-    if word not in YES and word not in NO:
-        raise ValidationError(_("it is neither yes nor no."))
-    return word in YES
-
-
-def _read_head(batch: Any, handler_class: type[BatchHandler], file: File, name: str) -> None:
-    """Find out how the file is to be read and propose which column is which. Raises FileRefused."""
+def _read_head(
+    batch: Any,
+    handler: BatchHandler,
+    file: File,
+    name: str,
+    remembered: SavedMapping | None,
+    given: Collection[str],
+) -> None:
+    """Find out how the file is to be read and propose which column is which. Raises FileRefused, Refused."""
     shown = (name or file.name or "file").replace("\\", "/").rsplit("/", 1)[-1]
     shown = "".join(c for c in shown if c.isprintable())[:255] or "file"
     if file.size > conf("MAX_FILE_BYTES"):
@@ -155,20 +128,12 @@ def _read_head(batch: Any, handler_class: type[BatchHandler], file: File, name: 
     for chunk in file.chunks():
         digest.update(chunk)
     file.seek(0)
-    reading = sniff(file, shown)
     batch.original_name, batch.sha256 = shown, digest.hexdigest()
-    apply_reading(batch, reading)
-    file.seek(0)
-    sample = [cells for _line, cells in preview(file, reading, SAMPLE_ROWS)]
-    found = suggest(reading.headings, sample, handler_class(batch).get_columns())
-    batch.mapping = {field: reading.headings[index] for field, index in found.items()}
-
-
-def apply_reading(batch: Any, reading: Reading) -> None:
-    """Copy how a file is read onto the header."""
-    batch.reading = reading.to_json()
-    batch.sheet, batch.heading_row = reading.sheet or "", reading.heading_row
-    batch.encoding, batch.delimiter = reading.encoding or "", reading.delimiter or ""
+    reading = sniff(file, shown)
+    if remembered is not None:
+        use_saved(handler, file, reading, remembered)
+    else:
+        propose(handler, file, reading, given)
 
 
 def change_options(batch: BatchBase, user: Any, values: dict[str, Any], *, door: Door = CODE) -> None:
@@ -179,7 +144,7 @@ def change_options(batch: BatchBase, user: Any, values: dict[str, Any], *, door:
         plain = _plain(type(change.batch), {k: v for k, v in values.items() if k in ("description", "notes")})
         for name, value in {
             **plain,
-            **_options(type(change.handler), {k: v for k, v in values.items() if k not in plain}),
+            **clean_options(type(change.handler), {k: v for k, v in values.items() if k not in plain}),
         }.items():
             setattr(change.batch, name, value)
         change.touched()

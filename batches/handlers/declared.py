@@ -73,6 +73,8 @@ class Declarations:
 
     # How it is shown: typed columns of the header that are options, and the row's fields in the grid.
     options: ClassVar[Sequence[str]] = ()
+    # Options that are not asked before the file is there, because `proposals()` answers them.
+    options_from_file: ClassVar[Sequence[str]] = ()
     grid: ClassVar[Sequence[str]] = ()
     search: ClassVar[Sequence[str]] = ()
     editable: ClassVar[Sequence[str]] = ()

@@ -30,6 +30,12 @@ class Command(BatchCommand):
         parser.add_argument(
             "--map", action="append", default=[], metavar="FIELD=COLUMN", help="Map a column; repeatable."
         )
+        parser.add_argument(
+            "--mapping",
+            default="",
+            metavar="NAME",
+            help="Read and map the file as was saved under this name.",
+        )
         parser.add_argument("--query", help='Filter of the objects, such as "department=7&brand=acme".')
         parser.add_argument(
             "--option", action="append", default=[], metavar="K=V", help="Option of the type; repeatable."
@@ -47,6 +53,7 @@ class Command(BatchCommand):
             "description": options["description"],
             "options": pairs(options["option"]),
             "query": query,
+            "saved": options["mapping"],
         }
         if options["file"]:
             with opened(Path(options["file"])) as file:
