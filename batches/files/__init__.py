@@ -5,7 +5,7 @@ from .convert import converter, copy_converter
 from .detect import ENCODINGS
 from .mapping import suggest
 from .messages import BadRecord, CellError, sentence
-from .reading import DELIMITER_LABELS, Reader, Reading, preview, read_headings, sniff
+from .reading import DELIMITER_LABELS, Reader, Reading, preview, raw_lines, read_headings, sniff
 from .sheet import write_xlsx
 from .writing import csv_chunks, write_csv
 
@@ -21,6 +21,7 @@ __all__ = [
     "copy_converter",
     "csv_chunks",
     "preview",
+    "raw_lines",
     "read_headings",
     "sentence",
     "sniff",

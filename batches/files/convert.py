@@ -27,6 +27,7 @@ GROUPED_BY_POINT = re.compile(r"([-+]?(?:[$€£] ?)?-?)([0-9]{1,3}(?:\.[0-9]{3}
 COMMA = re.compile(r"[-+]?(?:[$€£] ?)?-?[0-9]*,[0-9]+").fullmatch
 EXPONENT = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]*)?[eE][-+]?[0-9]+").fullmatch
 ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T]00:00(?::00(?:\.0+)?)?)?").fullmatch
+YEAR_FIRST = re.compile(r"([0-9]{4})([/.-])([0-9]{1,2})\2([0-9]{1,2})").fullmatch
 PARTED_DATE = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})").fullmatch
 DIGITS = re.compile("[0-9]+").fullmatch
 CODE_NOISE = str.maketrans("", "", " -\u00a0\u2010\u2011\u2012\u2013\u2212")
@@ -45,8 +46,10 @@ def copy_converter(
 ) -> CopyConvert:
     """Return text -> normalised text for COPY, None for an empty cell; the converter raises CellError.
 
-    `decimal_mark` "." or "," and `date_order` "ymd", "mdy" or "dmy" tell what is ambiguous otherwise.
+    `decimal_mark` "." or "," and `date_order` "mdy" or "dmy" tell what is ambiguous otherwise; "" is as good as None, and "ymd"
+    says nothing of a date whose year is last.
     """
+    decimal_mark = decimal_mark or None
     if column.kind == "decimal":
         return _decimal(column, decimal_mark, column.decimal_places)
     if column.kind == "integer":
@@ -222,6 +225,8 @@ def _date(order: str | None) -> CopyConvert:
         try:
             if found := ISO_DATE(text):
                 return date(int(found[1]), int(found[2]), int(found[3])).isoformat()
+            if found := YEAR_FIRST(text):
+                return date(int(found[1]), int(found[3]), int(found[4])).isoformat()
             if found := PARTED_DATE(text):
                 return _parted(text, int(found[1]), int(found[3]), int(found[4]), order).isoformat()
         except ValueError as error:
@@ -234,7 +239,7 @@ def _date(order: str | None) -> CopyConvert:
 
 def _parted(text: str, first: int, second: int, year: int, order: str | None) -> date:
     """Return the date of two numbers and a year; without a known order only what has one meaning."""
-    if order is None:
+    if order not in ("dmy", "mdy"):
         if first <= 12 and second <= 12 and first != second:
             raise _error("date_ambiguous", text)
         order = "dmy" if first > 12 else "mdy"

@@ -87,7 +87,7 @@ class Delimited:
         for text, careful in self._texts():
             if pending:
                 text, careful = pending + text, careful or doubtful
-            if not careful and '"' not in text and self.line > self.start:
+            if not careful and '"' not in text and self.line > self.start and self.width is not None:
                 yield from self._plain(text)
                 pending = ""
                 continue

@@ -47,16 +47,12 @@ FILE_MESSAGES = {
         "The workbook %(name)r was refused: reading it takes more memory or time than is allowed. Delete "
         "empty rows and columns far from the data, or save the sheet as CSV."
     ),
+    "formula_without_value": _(
+        "In the workbook %(name)r the cell %(cell)s of the sheet %(sheet)r holds a formula without a value; "
+        "so do %(count)s cells in all. Open it in a spreadsheet, which calculates them, and save it again."
+    ),
     "no_sheet": _("The workbook %(name)r has no sheet %(sheet)r. Choose one of: %(sheets)s."),
     "no_sheets": _("The workbook %(name)r has no sheet with cells. Choose another file."),
-    "blank_heading": _(
-        "In the file %(name)r the heading of column %(column)s (row %(row)s) is blank. Write a heading "
-        "there, or delete the column."
-    ),
-    "duplicate_heading": _(
-        "In the file %(name)r the heading %(value)r stands over the columns %(column)s (row %(row)s). Give "
-        "each column a heading of its own."
-    ),
     "headings_changed": _(
         "The headings of the file %(name)r (row %(row)s) are not those that were mapped. Choose the columns"
         " again."

@@ -1,15 +1,14 @@
-"""Propose how a file is read, show its first lines, and stream its records."""
+"""Propose how a file is read, and show its first lines."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, NamedTuple
 
-from . import workbook
-from .delimited import Delimited
+from . import proposals, workbook
+from .delimited import Record
 from .detect import (
     ENCODINGS,
     OLE,
@@ -19,26 +18,32 @@ from .detect import (
     refuse_what_is_no_text,
     sample,
 )
+from .headings import clean_heading, joined, named
 from .messages import BadRecord, refusal
+from .reader import Reader
 from .sources import Source, opened, size_of
 
+__all__ = ["Reader", "Reading", "clean_heading", "preview", "raw_lines", "read_headings", "sniff"]
+
 MAX_COLUMNS = 500
+SAMPLE = 1000
 TEXT_NAMES = {".csv", ".txt", ".tsv", ".tab", ".psv"}
+BOOK_NAMES = {".xlsx", ".xls", ".ods"}
 OTHER_NAMES = {
-    ".xls": "a workbook of the old format XLS",
     ".xlsb": "a binary workbook (XLSB)",
-    ".ods": "an OpenDocument workbook (ODS)",
     ".numbers": "a Numbers workbook",
 }
-INVISIBLE = re.compile(
-    "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u00ad\ufeff\x00-\x08\x0e-\x1f\x7f]|[\ud800-\udfff]"
-)
 DELIMITER_LABELS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 @dataclass
 class Reading:
-    """How a file is read; `headings` are cleaned, as shown. `heading_row` counts from 1."""
+    """How a file is read; lines count from 1. What was stored before a field existed loads with its default.
+
+    `heading_row` 0 = no headings; `heading_lines` 2 = two lines joined; `first_row` 0 = the data begin right below.
+    `skip_end` last records are no data. `decimal_mark` "." or ",", "" = only what has one meaning; `date_order` likewise
+    "ymd", "mdy", "dmy" or "". `headings` are the names of the `columns` (positions) that are kept, [] = the first ones.
+    """
 
     kind: str
     encoding: str = ""
@@ -47,7 +52,15 @@ class Reading:
     heading_row: int = 1
     headings: list[str] = field(default_factory=list)
     sheets: list[str] = field(default_factory=list)
-    extra: int = 0  # empty cells that every record has beyond the headings
+    extra: int = 0  # columns that every record has beyond those kept; they are empty
+    heading_lines: int = 1
+    first_row: int = 0
+    skip_end: int = 0
+    decimal_mark: str = ""
+    date_order: str = ""
+    columns: list[int] = field(default_factory=list)
+    dropped_columns: int = 0
+    first_column: int = 0  # where the first column lies in its sheet
 
     def to_json(self) -> dict[str, Any]:
         """Return what a JSON column can hold."""
@@ -55,8 +68,19 @@ class Reading:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Reading:
-        """Return the reading that `to_json` stored."""
-        return cls(**data)
+        """Return the reading that `to_json` stored, now or before."""
+        known = {entry.name for entry in fields(cls)}
+        return cls(**{name: value for name, value in data.items() if name in known})
+
+    @property
+    def positions(self) -> list[int]:
+        """Return where in a record the cells of each heading are."""
+        return self.columns or [*range(len(self.headings))]
+
+    @property
+    def is_workbook(self) -> bool:
+        """Tell whether the file is a workbook, not text."""
+        return self.kind != "csv"
 
     @property
     def encoding_label(self) -> str:
@@ -69,21 +93,6 @@ class Reading:
         return DELIMITER_LABELS.get(self.delimiter, self.delimiter)
 
 
-def clean_heading(text: str) -> str:
-    """Return a heading without what cannot be seen, its white space made single blanks."""
-    return " ".join(INVISIBLE.sub("", text).split())
-
-
-def column_letter(index: int) -> str:
-    """Return the name that a spreadsheet gives to the column `index` (from 0)."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
-
-
 def sniff(source: Source, name: str) -> Reading:
     """Propose how the file is read; FileRefused says why it cannot be."""
     with opened(source) as file:
@@ -93,14 +102,13 @@ def sniff(source: Source, name: str) -> Reading:
         suffix = os.path.splitext(name.lower())[1]
         if suffix == ".xlsm":
             raise refusal("macros", name=name)
-        if suffix == ".xlsx" or (head.startswith(b"PK\x03\x04") and suffix not in TEXT_NAMES):
-            if head.startswith(OLE):
-                raise refusal("encrypted" if workbook.is_encrypted(file) else "not_workbook", name=name)
-            if not head.startswith(b"PK\x03\x04"):
-                raise refusal("not_workbook", name=name)
-            return read_headings(source, Reading("xlsx"), name)
         if suffix in OTHER_NAMES:
             raise refusal("other_format", name=name, what=OTHER_NAMES[suffix])
+        is_book = head.startswith((b"PK\x03\x04", OLE))
+        if suffix in BOOK_NAMES and not is_book:
+            raise refusal("not_workbook", name=name)
+        if is_book and suffix not in TEXT_NAMES:
+            return read_headings(source, Reading("xlsx"), name, propose=True)
         refuse_what_is_no_text(head, name)
         file.seek(0)
         encoding, quotes = detect_encoding(file, name)
@@ -112,179 +120,132 @@ def sniff(source: Source, name: str) -> Reading:
         return reading
 
 
+class _Head(NamedTuple):
+    """What stands at the beginning of a file: good and bad records, where the sheet begins, its last rows."""
+
+    records: list[Record]
+    bad: list[BadRecord]
+    last: list[Record]
+
+
+def _head(source: Source, reading: Reading, name: str, start: int) -> _Head:
+    """Return the first records from line `start` on; fill in what a workbook says of itself."""
+    if reading.is_workbook:
+        first = workbook.first_rows(source, name, reading.sheet, SAMPLE, reading.decimal_mark)
+        reading.kind, reading.sheet, reading.sheets = first.kind, first.sheet, first.sheets
+        reading.first_column = first.column
+        return _Head([row for row in first.rows if row[0] >= start], [], first.last)
+    with opened(source) as file:
+        records, bad = sample(file, reading.encoding, reading.delimiter, name, start, SAMPLE)
+        last = [] if len(records) < SAMPLE else proposals.last_records(file, reading)
+    return _Head(records, bad, last or records)
+
+
 def read_headings(source: Source, reading: Reading, name: str, propose: bool = False) -> Reading:
-    """Return `reading` with the headings that its options give, the heading row proposed if asked."""
-    heading_row = reading.heading_row
-    bad: list[BadRecord] = []
-    if reading.kind == "xlsx":
-        first = workbook.first_rows(source, name, reading.sheet, 100)
-        reading.sheet, reading.sheets, records = first.sheet, first.sheets, first.rows
-        propose = propose or not reading.headings
-        offset = first.column
-    else:
-        with opened(source) as file:
-            start = 1 if propose else heading_row
-            records, bad = sample(file, reading.encoding, reading.delimiter, name, start)
-        offset = 0
-    if bad and (not records or bad[0].line < records[0][0]):
+    """Return `reading` with the headings that its options give; with `propose`, with what the file suggests."""
+    propose = propose or (reading.is_workbook and not reading.sheets)
+    head = _head(source, reading, name, 1 if propose else reading.heading_row or max(reading.first_row, 1))
+    records, bad = head.records, head.bad
+    if bad and reading.heading_row and (not records or bad[0].line < records[0][0]):
         raise refusal("bad_heading_row", name=name, row=bad[0].line, reason=bad[0].message)
     if not records:
         raise refusal("empty", name=name)
     if propose:
-        heading_row = propose_heading_row(records)
-    records = [record for record in records if record[0] >= heading_row]
-    if not records:
-        raise refusal("empty", name=name)
-    reading.heading_row, cells = records[0]
-    rows = [cells for _, cells in records[1:]]
-    if not rows and not bad:
+        reading.heading_row = propose_heading_row(records)
+        records = [record for record in records if record[0] >= reading.heading_row]
+        reading.heading_lines = proposals.heading_lines([cells for _, cells in records])
+    lines: list[Record] = []
+    if reading.heading_row:
+        lines, records = records[: reading.heading_lines], records[reading.heading_lines :]
+        reading.heading_row, reading.heading_lines = lines[0][0], len(lines)
+        if reading.first_row <= lines[-1][0]:
+            reading.first_row = 0
+    if reading.first_row > (records[-1][0] if records else 0) and not reading.is_workbook:
+        records, bad = _head(source, reading, name, reading.first_row)[:2]
+    rows = [cells for line, cells in records if line >= reading.first_row]
+    if not rows and not bad and not (reading.is_workbook and len(records) + len(lines) >= SAMPLE):
         raise refusal("no_rows", name=name, row=reading.heading_row)
-    reading.headings, reading.extra = _headings(cells, rows, reading, name, offset)
+    if propose:
+        proposals.propose(reading, rows, head.last)
+    _name_columns(source, reading, name, joined([cells for _, cells in lines]), rows)
+    if propose and reading.is_workbook:
+        proposals.propose_mark(source, reading, name)
     return reading
 
 
-def _headings(
-    cells: list[str], rows: Sequence[list[str]], reading: Reading, name: str, offset: int
-) -> tuple[list[str], int]:
-    """Return the cleaned headings, and how many always empty cells stand behind them."""
-    row = reading.heading_row
-    headings = [clean_heading(cell) for cell in cells]
-    width = len(headings)
-    while (
-        headings
-        and not headings[-1]
-        and not any("".join(cells[len(headings) - 1 :]).strip() for cells in rows)
-    ):
-        headings.pop()
-    if not headings:
+def _name_columns(
+    source: Source, reading: Reading, name: str, headings: list[str], rows: list[list[str]]
+) -> None:
+    """Set the headings, and drop the columns that have neither a heading nor a value anywhere."""
+    width = _width(headings, rows)
+    filled = {at for cells in rows for at, cell in enumerate(cells[:width]) if cell and not cell.isspace()}
+    filled |= {at for at, heading in enumerate(headings) if heading}
+    empty = {at for at in range(width) if at not in filled}
+    if empty and filled:
+        filled |= _filled_below(source, reading, name, headings, width, empty)
+    columns = [at for at in range(width) if at in filled]
+    if not columns:
         raise refusal("empty", name=name)
-    if len(headings) > MAX_COLUMNS:
-        raise refusal("too_many_columns", name=name, row=row, value=len(headings), limit=MAX_COLUMNS)
+    if len(columns) > MAX_COLUMNS:
+        row = reading.heading_row or reading.first_row or 1
+        raise refusal("too_many_columns", name=name, row=row, value=len(columns), limit=MAX_COLUMNS)
+    reading.columns = columns
+    reading.headings = named(headings, columns, reading.first_column)
+    reading.extra = reading.dropped_columns = width - len(columns)
 
-    def place(index: int) -> str:
-        return column_letter(index + offset) if reading.kind == "xlsx" else str(index + 1)
 
-    if "" in headings:
-        raise refusal("blank_heading", name=name, row=row, column=place(headings.index("")))
-    for heading in headings:
-        if headings.count(heading) > 1:
-            columns = ", ".join(place(index) for index, other in enumerate(headings) if other == heading)
-            raise refusal("duplicate_heading", name=name, row=row, value=heading, column=columns)
-    widths = {len(cells) for cells in rows}
+def _width(headings: list[str], rows: list[list[str]]) -> int:
+    """Return how many cells a record has: as the headings, unless most differ only by empty cells at the end."""
+    usual = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(headings)
+    if not headings:
+        return usual
+    named = max(at for at, heading in enumerate(["", *headings]) if heading or at == 0)
     beyond = any("".join(cells[len(headings) :]).strip() for cells in rows)
-    if len(widths) == 1 and not beyond:
-        width = max(widths.pop(), len(headings))
-    return headings, width - len(headings)
+    return usual if usual >= named and not beyond else len(headings)
 
 
-def preview(source: Source, reading: Reading, n: int = 20) -> list[tuple[int, list[str]]]:
-    """Return the first `n` records (line, cells) below the headings, whatever their width."""
-    if reading.kind == "xlsx":
-        first = workbook.first_rows(source, "", reading.sheet, n + 100)
-        return [row for row in first.rows if row[0] > reading.heading_row][:n]
+def _filled_below(
+    source: Source, reading: Reading, name: str, headings: list[str], width: int, empty: set[int]
+) -> set[int]:
+    """Return which columns without a heading, empty at the beginning, have a value further below."""
+    columns = [*range(width)]
+    whole = replace(
+        reading, columns=columns, extra=0, headings=named(headings, columns, reading.first_column)
+    )
+    found: set[int] = set()
+    for _, cells in Reader(source, whole, name, lambda bad: None).records():
+        for at in empty - found:
+            if cells[at] and not cells[at].isspace():
+                found.add(at)
+        if len(found) == len(empty):
+            break
+    return found
+
+
+def preview(source: Source, reading: Reading, n: int = 20) -> list[Record]:
+    """Return the first `n` records of the data (line, cells) as they lie in the file, whatever their width."""
+    wanted = n + reading.skip_end
+    start = reading.heading_row or max(reading.first_row, 1)
+    above = reading.heading_lines if reading.heading_row else 0
+    if reading.is_workbook:
+        first = workbook.first_rows(source, "", reading.sheet, wanted + SAMPLE, reading.decimal_mark)
+        records = [row for row in first.rows if row[0] >= start][above:]
+    else:
+        with opened(source) as file:
+            records, _ = sample(file, reading.encoding, reading.delimiter, "", start, wanted + above)
+            records = records[above:]
+            if reading.first_row > start:
+                records, _ = sample(file, reading.encoding, reading.delimiter, "", reading.first_row, wanted)
+    records = [record for record in records if record[0] >= reading.first_row]
+    if len(records) < wanted:
+        records = records[: max(len(records) - reading.skip_end, 0)]
+    return records[:n]
+
+
+def raw_lines(source: Source, reading: Reading, n: int = 20) -> list[Record]:
+    """Return the first `n` filled lines of the file (line, cells) as they lie in it; an unreadable one is one cell."""
+    if reading.is_workbook:
+        return workbook.first_rows(source, "", reading.sheet, n, reading.decimal_mark).rows[:n]
     with opened(source) as file:
-        records, _ = sample(file, reading.encoding, reading.delimiter, "", reading.heading_row, n + 1)
-    return [record for record in records if record[0] > reading.heading_row][:n]
-
-
-class Reader:
-    """Stream the records of a file below its headings.
-
-    Records that cannot be read go to `unreadable`: a callback, or else a list of that name. After `records()`,
-    `total` = `rows` (yielded) + `bad` (unreadable) + `blank`.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        reading: Reading,
-        name: str,
-        unreadable: Callable[[BadRecord], Any] | None = None,
-    ) -> None:
-        self.source = source
-        self.reading = reading
-        self.name = name
-        kept: list[BadRecord] = []
-        self.unreadable: Any = kept if unreadable is None else unreadable
-        self._tell: Callable[[BadRecord], Any] = kept.append if unreadable is None else unreadable
-        self.total = 0
-        self.bad = 0
-        self.blank = 0
-
-    @property
-    def rows(self) -> int:
-        """Return how many records were readable."""
-        return self.total - self.bad - self.blank
-
-    def _on_bad(self, record: BadRecord) -> None:
-        self.bad += 1
-        self._tell(record)
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield (line where the record began, its cells), each as wide as the headings."""
-        self.total = self.bad = self.blank = 0
-        if self.reading.kind == "xlsx":
-            yield from self._sheet_records()
-            return
-        reading = self.reading
-        width = len(reading.headings) + reading.extra
-        with opened(self.source) as file:
-            lines = Delimited(
-                file, reading.encoding, reading.delimiter, self.name, self._on_bad, width, reading.heading_row
-            )
-            records = lines.records()
-            lines.width = None
-            heading = next(records, None)
-            lines.width = width
-            self._check_headings(heading)
-            try:
-                yield from self._narrow(records) if reading.extra else records
-            finally:
-                self.total, self.blank = max(lines.seen - 1, 0), lines.blank
-
-    def _check_headings(self, heading: tuple[int, list[str]] | None) -> None:
-        """Refuse a file whose headings are not those that the reading was made from."""
-        expected = self.reading.headings
-        found = [clean_heading(cell) for cell in heading[1]] if heading else []
-        if heading is None or heading[0] != self.reading.heading_row or found[: len(expected)] != expected:
-            raise refusal("headings_changed", name=self.name, row=self.reading.heading_row)
-
-    def _narrow(self, records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-        """Cut the empty cells beyond the headings; a value there makes the record unreadable."""
-        width = len(self.reading.headings)
-        for line, cells in records:
-            beyond = cells[width:]
-            if "".join(beyond).strip():
-                index = next(at for at, cell in enumerate(beyond) if cell.strip())
-                column = (
-                    str(width + index + 1) if self.reading.kind == "csv" else column_letter(width + index)
-                )
-                params = {"row": line, "column": column, "value": beyond[index].strip()[:80]}
-                self._on_bad(BadRecord(line, self._joined(cells), "unnamed_column", params))
-            else:
-                yield line, cells[:width]
-
-    def _joined(self, cells: list[str]) -> str:
-        return (self.reading.delimiter or "\t").join(cells)
-
-    def _sheet_records(self) -> Iterator[tuple[int, list[str]]]:
-        reading = self.reading
-        rows = workbook.rows(self.source, self.name, reading.sheet)
-        try:
-            heading = next((row for row in rows if row[0] >= reading.heading_row), None)
-            self._check_headings(heading)
-            yield from self._narrow(self._filled(rows))
-        finally:
-            rows.close()
-
-    def _filled(self, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows that have a cell filled; trailing blank rows of a sheet are no records."""
-        blank = 0
-        for row in rows:
-            if "".join(row[1]).strip():
-                self.total += 1 + blank
-                self.blank += blank
-                blank = 0
-                yield row
-            else:
-                blank += 1
+        records, bad = sample(file, reading.encoding, reading.delimiter, "", 1, n)
+    return sorted([*records, *((record.line, [record.text]) for record in bad)])[:n]

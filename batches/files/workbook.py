@@ -1,4 +1,4 @@
-"""Read XLSX in a child process with limits: no workbook can take the memory or the time of this one."""
+"""Read workbooks in a child process with limits: no workbook can take the memory or the time of this one."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from .child.limits import MAX_FILE
+from .child.main import CELL, ROW
 from .messages import refusal
 from .sources import Source, opened, size_of
-from .xlsx_child import CELL, MAX_FILE, ROW
 
-CHILD = Path(__file__).with_name("xlsx_child.py")
+# The child finds its own modules there and nothing else of the site: what it imports is behind the standard library's.
+HERE = str(Path(__file__).parent)
+CHILD = "import sys; sys.path.append(sys.argv.pop(1)); from child.main import main; main()"
 # What the child needs of the environment; passwords and addresses are none of it.
 KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 
 
 @dataclass(frozen=True)
 class FirstRows:
-    """The first rows of a sheet: (row number, cells), and where its first column lies (from 0)."""
+    """The first and the last rows of a sheet: (row number, cells), and where its first column lies (from 0)."""
 
+    kind: str
     sheet: str
     sheets: list[str]
     column: int
     rows: list[tuple[int, list[str]]]
-
-
-def is_encrypted(file: BinaryIO) -> bool:
-    """Tell whether an OLE file is a workbook with a password."""
-    file.seek(0)
-    return "EncryptedPackage".encode("utf-16-le") in file.read(MAX_FILE)
+    last: list[tuple[int, list[str]]]
 
 
 @contextmanager
@@ -56,9 +55,11 @@ def _regular_file(source: Source, name: str) -> Iterator[BinaryIO]:
             yield copy
 
 
-def _messages(source: Source, name: str, sheet: str, most: int | None) -> Generator[Any, None, None]:
-    """Yield what the child says: what it read from, then chunks of rows."""
-    command = [sys.executable, "-P", str(CHILD), sheet, "" if most is None else str(most)]
+def _messages(
+    source: Source, name: str, sheet: str, most: int | None, mark: str
+) -> Generator[Any, None, None]:
+    """Yield what the child says: what it read from, then chunks of rows, then how it ended."""
+    command = [sys.executable, "-P", "-c", CHILD, HERE, sheet, "" if most is None else str(most), mark]
     environment = {key: os.environ[key] for key in KEPT if key in os.environ}
     with _regular_file(source, name) as file:
         child = subprocess.Popen(
@@ -72,9 +73,9 @@ def _messages(source: Source, name: str, sheet: str, most: int | None) -> Genera
                 message = json.loads(content)
                 if "refused" in message:
                     raise refusal(message["refused"], name=name, **message["params"])
+                yield message
                 if "end" in message:
                     return
-                yield message
             raise refusal("workbook_costly", name=name)  # it died before its end: a limit, or a crash
         finally:
             child.kill()
@@ -94,22 +95,38 @@ def _frames(pipe: IO[bytes] | None) -> Iterator[tuple[bytes, bytes]]:
 def _numbered(messages: Iterator[Any]) -> Iterator[tuple[int, list[str]]]:
     row = 1
     for content in messages:
+        if isinstance(content, dict):
+            return
         rows = content.decode("utf-8").split(ROW)
         for number, line in enumerate(rows, row):
             yield number, line.split(CELL)
         row += len(rows)
 
 
-def first_rows(source: Source, name: str, sheet: str, n: int) -> FirstRows:
-    """Return the first `n` rows of `sheet`, or of the visible sheet with most rows."""
-    with closing(_messages(source, name, sheet, n)) as messages:
+def first_rows(source: Source, name: str, sheet: str, n: int, mark: str = "") -> FirstRows:
+    """Return the first `n` filled rows of `sheet`, or of the visible sheet with most rows; and its last ones.
+
+    With the decimal mark "," numbers are written with it.
+    """
+    with closing(_messages(source, name, sheet, n, mark)) as messages:
         head = next(messages)
-        rows = [row for row in _numbered(messages) if "".join(row[1]).strip()]
-    return FirstRows(head["sheet"], head["sheets"], head["column"], rows)
+        rows: list[tuple[int, list[str]]] = []
+        last: list[tuple[int, list[str]]] = []
+        content = b""
+        for message in messages:
+            if isinstance(message, dict):
+                last = [(number, cells) for number, cells in message["last"]]
+            else:
+                content += (ROW.encode() if content else b"") + message
+        if content:
+            rows = [row for row in _numbered(iter([content])) if "".join(row[1]).strip()]
+    return FirstRows(head["kind"], head["sheet"], head["sheets"], head["column"], rows, last or rows)
 
 
-def rows(source: Source, name: str, sheet: str) -> Generator[tuple[int, list[str]], None, None]:
+def rows(
+    source: Source, name: str, sheet: str, mark: str = ""
+) -> Generator[tuple[int, list[str]], None, None]:
     """Yield (row number, cells) of each row of `sheet`, blank ones too."""
-    with closing(_messages(source, name, sheet, None)) as messages:
+    with closing(_messages(source, name, sheet, None, mark)) as messages:
         next(messages)
         yield from _numbered(messages)

@@ -54,6 +54,8 @@ GOOD = [
     (DAY, "2026-01-31 00:00:00", datetime.date(2026, 1, 31)),
     (DAY, "01/31/2026", datetime.date(2026, 1, 31)),
     (DAY, "31.01.2026", datetime.date(2026, 1, 31)),
+    (DAY, "2026/1/31", datetime.date(2026, 1, 31)),
+    (DAY, "2026.01.31", datetime.date(2026, 1, 31)),
     (DAY, "", None),
     (FLAG, "Yes", True),
     (FLAG, "FALSE", False),
@@ -135,6 +137,15 @@ def test_a_chosen_style_settles_what_is_ambiguous():
     assert converter(DAY, date_order="mdy")("03/04/2026") == datetime.date(2026, 3, 4)
     with pytest.raises(CellError):
         converter(PRICE, decimal_mark=",")("1.5")
+
+
+@pytest.mark.parametrize("order", ["", "ymd", None])
+def test_a_style_that_was_not_chosen_leaves_what_is_ambiguous(order):
+    with pytest.raises(CellError, match="two dates"):
+        converter(DAY, date_order=order)("03/04/2026")
+    with pytest.raises(CellError, match="two numbers"):
+        converter(PRICE, decimal_mark="")("1,234")
+    assert converter(DAY, date_order=order)("13/04/2026") == datetime.date(2026, 4, 13)
 
 
 def test_every_sentence_of_a_cell_ends_with_a_full_stop():

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from batches.exceptions import FileRefused
 from batches.files import Column, Reader, converter, sheet, sniff, write_csv, write_xlsx
+from batches.files.convert import ERRORS
 from batches.files.guard import guard, unguard
 
 RISKY = [
@@ -145,7 +146,7 @@ def test_unguard_is_the_inverse_of_guard(text):
 texts = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0\ufffe\uffff\x1e\x1f"),
     max_size=12,
-)
+).filter(lambda text: text.strip() not in ERRORS)
 rows_of_texts = st.lists(
     st.lists(texts, min_size=3, max_size=3).filter(lambda row: row[0].strip()), min_size=1
 )

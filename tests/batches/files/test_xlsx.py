@@ -90,14 +90,14 @@ def test_the_visible_sheet_with_most_rows_is_proposed():
 
 
 def test_a_blank_heading_is_named_by_its_letter():
-    with pytest.raises(FileRefused, match="column C"):
-        sniff(saved(("S", [[None, "a", None, "b"], [None, 1, 2, 3]])), "a.xlsx")
+    reading = sniff(saved(("S", [[None, "a", None, "b"], [None, 1, 2, 3]])), "a.xlsx")
+    assert reading.headings == ["a", "Column C", "b"]
 
 
-def test_a_value_beyond_the_headings_makes_its_row_unreadable():
-    rows, reader = read(saved(("S", [["a", "b"]] + [[1, 2]] * 150 + [[3, 4, "x"]])))
-    assert len(rows) == 150
-    assert [(bad.line, bad.code) for bad in reader.unreadable] == [(152, "unnamed_column")]
+def test_a_column_without_heading_is_kept_for_a_single_value_far_below():
+    rows, reader = read(saved(("S", [["a", "b"]] + [[1, 2]] * 1500 + [[3, 4, "x"]])))
+    assert rows[-1] == (1502, ["3", "4", "x"])
+    assert reader.reading.headings == ["a", "b", "Column C"]
 
 
 BOMBS = {
@@ -145,9 +145,16 @@ def test_a_second_part_of_the_same_name_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("a.xls", "other_format"), ("a.ods", "other_format"), ("a.xlsm", "macros")]
+    ("name", "code"),
+    [
+        ("a.xlsb", "other_format"),
+        ("a.numbers", "other_format"),
+        ("a.xlsm", "macros"),
+        ("a.xls", "not_workbook"),
+        ("a.ods", "not_workbook"),
+    ],
 )
-def test_other_formats_are_refused_by_name(name, code):
+def test_what_is_no_workbook_that_is_read_is_refused_by_name(name, code):
     assert refused(csv_file("a,b\n1,2\n"), name) == code
 
 
