@@ -116,6 +116,11 @@ STORAGES = {
 MEDIA_ROOT = Path(os.environ.get("MEDIA_ROOT") or VAR_DIR / "media")
 FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "batches.uploads.LimitedUpload",  # stores nothing that is too large or that a stranger sends
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # Nothing inline and nothing from elsewhere: what a cell of a vendor's file holds can never run.
 CONTENT_SECURITY_POLICY = {
