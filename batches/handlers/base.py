@@ -24,6 +24,8 @@ from .updates import appended, update_targets
 
 Row = Any
 Progress = Callable[[int], None]
+# Its word, its number, and the filter of the rows that it counts, such as {"finding": "dearer:new_cost"}, if there are any.
+Tile = tuple[str, int, dict[str, str] | None]
 
 
 class BatchHandler(Declarations):
@@ -110,6 +112,10 @@ class BatchHandler(Declarations):
     def source_of(self) -> str:
         """Return who sent the batch's file, such as a vendor's code, or ''; what is saved for one sender serves its next file."""
         return ""
+
+    def tiles(self, data: dict[str, Any]) -> list[tuple[str, list[Tile]]]:
+        """Return groups of tiles of this type: heading, and word, number and filter of each; `data` are the batch's figures."""
+        return []
 
     def make_artifacts(self) -> None:
         """Make files that execution promises (repeatable; runs after the last row)."""

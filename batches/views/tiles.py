@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 
 from ..handlers import BatchHandler
+from ..handlers.base import Tile
 from ..states import RowAction, RowStatus, Status
 from ..words import ICONS, action_word, whole
 
@@ -16,11 +17,15 @@ AFTER_TILES = (RowStatus.APPLIED, RowStatus.CONFLICT, RowStatus.FAILED)
 
 
 def tiles(data: dict[str, Any], active: dict[str, str], handler: BatchHandler) -> list[dict[str, Any]]:
-    """Return the tiles in two groups: what the rows do, and how they stand."""
+    """Return the tiles in groups: what the rows do, how they stand, and what the type counts besides."""
     executed = handler.batch.status in (Status.EXECUTED, Status.REVERTED)
     return [
         {"label": _("What the rows do"), "tiles": _actions(data, active)},
         {"label": _("How they stand"), "tiles": _statuses(data, active, executed)},
+        *(
+            {"label": label, "tiles": [_own(own, active) for own in group]}
+            for label, group in handler.tiles(data)
+        ),
     ]
 
 
@@ -31,6 +36,13 @@ def _tile(
         "word": word, "icon": ICONS.get(icon, ""), "n": whole(n), "query": urlencode(query),
         "chosen": bool(query) and active == query, "css": css,
     }  # fmt: skip
+
+
+def _own(own: Tile, active: dict[str, str]) -> dict[str, Any]:
+    """Return a tile of the type; one that counts no rows of this batch stays where it is."""
+    word, n, query = own
+    tile = _tile(word, "", n, query or {}, active, "")
+    return tile if query else tile | {"anchor": "#summary"}
 
 
 def _actions(data: dict[str, Any], active: dict[str, str]) -> list[dict[str, Any]]:
