@@ -7,6 +7,7 @@ from .mapping import suggest
 from .messages import BadRecord, CellError, sentence
 from .reading import DELIMITER_LABELS, Reader, Reading, preview, raw_lines, read_headings, sniff
 from .sheet import write_xlsx
+from .survey import Facts, Survey, survey
 from .writing import csv_chunks, write_csv
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "BadRecord",
     "CellError",
     "Column",
+    "Facts",
     "Reader",
     "Reading",
+    "Survey",
     "converter",
     "copy_converter",
     "csv_chunks",
@@ -26,6 +29,7 @@ __all__ = [
     "sentence",
     "sniff",
     "suggest",
+    "survey",
     "write_csv",
     "write_xlsx",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class Reader:
         """Return how many records were readable."""
         return self.total - self.bad - self.blank - self.ignored
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Generator[Record, None, None]:
         """Yield (line where the record began, its cells), a cell for each heading."""
         self._reset()
         lines = self._sheet_records() if self.reading.is_workbook else self._delimited_records()
