@@ -21,6 +21,7 @@ from .files.uses import Use
 from .models import BatchRowBase, Unreadable
 from .pipeline import Pipeline
 from .saved_mappings import remember
+from .saved_values import meanings, understood
 from .sql import Sql, quote
 from .states import RowAction, RowStatus
 
@@ -247,6 +248,7 @@ class FileRows:
         """Return how the cells of each mapped column become values. Raises FileRefused for a mapping that does not fit."""
         columns = {column.field: column for column in self.handler.get_columns()}
         special = self.handler.converters()
+        known = meanings(self.handler)
         plan = []
         for field, said in self.batch.mapping.items():
             use = Use.from_json(said)
@@ -261,6 +263,7 @@ class FileRows:
                     % {"heading": use.column, "field": field}
                 )
             convert = column_converter(columns[field], reading, special.get(field), use.factor)
+            convert = understood(convert, known.get(field))
             index = reading.headings.index(use.column) if use.column else None
             plan.append(Cells(field, index, convert, use))
         return plan

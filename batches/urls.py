@@ -23,6 +23,7 @@ urlpatterns = [
     path("<int:number>/log/", site_page(page.history), name="log"),
     path("<int:number>/unreadable/", site_page(page.unreadable), name="unreadable"),
     path("<int:number>/unknown/<slug:code>/<slug:field>/", site_page(remedies.unknown), name="unknown"),
+    path("<int:number>/remembered/", site_page(remedies.remembered), name="remembered"),
     path("<int:number>/shared/<slug:code>/", site_page(shared.shared), name="shared"),
     path("<int:number>/file/", site_page(downloads.original), name="file"),
     path("<int:number>/rows.csv", site_page(downloads.rows), {"kind": "csv"}, name="rows_csv"),

@@ -7,6 +7,7 @@ from .make import change_options, make
 from .mappings import map_columns
 from .rows import edit_row, exclude, include, set_value
 from .runs import execute, populate, refresh, start, stop, work
+from .values import forget_value, map_values
 
 __all__ = [
     "CODE",
@@ -19,10 +20,12 @@ __all__ = [
     "edit_row",
     "exclude",
     "execute",
+    "forget_value",
     "handler_of",
     "include",
     "make",
     "map_columns",
+    "map_values",
     "populate",
     "put_back",
     "refresh",
