@@ -25,7 +25,7 @@ from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
 from .refusals import database_sentence, validation_sentence
 from .registry import find_batch, registry
 from .signals import rows_written
-from .states import VERB, RowAction, RowStatus, RunKind, RunState, Status
+from .states import VERB, RowStatus, RunKind, RunState, Status
 from .writes import Piece
 
 logger = logging.getLogger("batches")
@@ -45,6 +45,8 @@ class Runner:
         self.using = self._handler().using
         self.keeper: Keeper | NoKeeper = NoKeeper() if inline else Keeper(run)
         self.counts: dict[str, int] = {}
+        # Link -> targets that this attempt created.
+        self.made: dict[str, int] = {}
 
     def _handler(self) -> BatchHandler:
         return registry.for_model(type(self.batch))(self.batch, run=self.run, user=self.run.requested_by)
@@ -195,6 +197,7 @@ class Runner:
         for piece in self._pieces(handler, rows):
             self._execute_piece(handler, piece)
             self.keeper.progress(piece.last)
+        self.made = handler.writer.made
         handler.make_artifacts()
         user = self.run.requested_by
         self.batch.status = Status.EXECUTED
@@ -288,10 +291,10 @@ class Runner:
             columns = ", ".join(sql.column(handler.row_model, name) for name in names)
             what.append(f"{sql.table(handler.row_model)} ({columns})")
         if self.run.kind == RunKind.EXECUTE and counts.get(RowStatus.APPLIED, 0) >= ANALYZE_ROWS:
-            made = handler.rows().filter(status=RowStatus.APPLIED, action=RowAction.CREATE).count()
-            targets = handler.targets.values() if made >= ANALYZE_ROWS else ()
             # One who does not own the table gets a warning from the server, no error.
-            what += [sql.table(t.model) for t in targets if t.creates and not t.shared]
+            what += [
+                sql.table(t.model) for t in handler.targets.values() if self.made.get(t.to, 0) >= ANALYZE_ROWS
+            ]
         if what:
             with transaction.atomic(using=self.using):
                 self._settings()

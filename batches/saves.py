@@ -42,6 +42,8 @@ class ModelWriter:
         self.lookups = lookups
         self.using = using
         self.conflicts = Conflicts(row_model, lookups, using)
+        # Link -> targets created so far.
+        self.made: dict[str, int] = {}
 
     def write(self, piece: Piece, on_conflict: str = "skip") -> None:
         """Write one piece; afterwards each of its effective rows is applied, failed or a conflict."""
@@ -54,6 +56,8 @@ class ModelWriter:
         plan = _Plan(self.targets, lambda when: self._keys(piece, when))
         for row in self._rows(piece).iterator(chunk_size=CHUNK):
             self._attempt(row, lambda row=row: self._write(row, plan))  # type: ignore[misc]
+        for link, rows in plan.creates.items():
+            self.made[link] = self.made.get(link, 0) + len(rows)
 
     def _all(self, piece: Piece) -> Any:
         rows: Any = self.row_model._base_manager.using(self.using)

@@ -48,6 +48,8 @@ class Writer:
         self.conflicts = Conflicts(row_model, lookups, using)
         self.rows = sql.table(row_model)
         self.now = "statement_timestamp()"
+        # Link -> targets created so far.
+        self.made: dict[str, int] = {}
 
     def write(self, piece: Piece, on_conflict: str = "skip") -> None:
         """Write one piece; afterwards each of its effective rows is applied or a conflict."""
@@ -55,19 +57,22 @@ class Writer:
         while True:
             try:
                 with transaction.atomic(using=self.using):
-                    self._write(piece, on_conflict, refused)
-                return
+                    creating = self._write(piece, on_conflict, refused)
+                break
             except _Taken as taken:
                 # Somebody took a key in this very moment. A row is written whole or not at all, so the piece begins anew
                 # without those rows; each round takes at least one of them out.
                 refused |= taken.rows
+        for link, number in creating.items():
+            self.made[link] = self.made.get(link, 0) + number
 
-    def _write(self, piece: Piece, on_conflict: str, refused: set[Any]) -> None:
+    def _write(self, piece: Piece, on_conflict: str, refused: set[Any]) -> dict[str, int]:
+        """Write the rows that are neither refused nor in conflict; return link -> targets created."""
         self.compare(piece)
         if refused:
             self.conflicts.mark_taken(piece, refused)
         if on_conflict == "stop" and self._count(piece, (RowStatus.CONFLICT,)):
-            return
+            return {}
         creating = self._mark(piece)
         for target in self.targets.values():
             new = creating.get(target.to, 0)
@@ -77,6 +82,7 @@ class Writer:
                 self._update(target, piece)
             if target.deletes:
                 self._delete(target, piece)
+        return creating
 
     def compare(self, piece: Piece) -> None:
         """Make what several rows name, lock the targets in the order of their keys, and mark the rows that are in conflict."""
