@@ -16,6 +16,7 @@ from .handlers import BatchHandler
 from .states import RowAction, RowStatus
 
 CHUNK = 2000
+REMEMBERED = 5000
 ALWAYS = ("sequence", "source_row", "status", "action", "removed", "removed_reason", "issues", "raw")
 
 
@@ -33,6 +34,7 @@ class Table:
     def __init__(self, handler: BatchHandler, rows: models.QuerySet) -> None:
         self.handler = handler
         self.rows = rows
+        self._sentences: dict[str, str] = {}
         self.columns = _distinct([*self._of_file(), *self._of_grid()], taken=map(str, TOLD))
 
     @property
@@ -76,17 +78,26 @@ class Table:
         does = {action.value: str(action.label) for action in RowAction}
         yes, no = _("yes"), _("no")
         places = [(paths.index(column.path), column.unread) for column in self.columns]
-        message = self.handler.message
         for values in self._named(found, paths):
             sequence, line, status, action, removed, reason, issues, raw = values[: len(ALWAYS)]
             if raw:
                 cells = [raw[unread] if unread in raw else values[at] for at, unread in places]
             else:
                 cells = [values[at] for at, _unread in places]
-            sentences = " ".join(message(entry) for entry in issues) if issues else ""
+            sentences = " ".join(map(self._sentence, issues)) if issues else ""
             yield [
                 *cells, sequence, line, stands[status], does[action], yes if removed else no, reason, sentences,
             ]  # fmt: skip
+
+    def _sentence(self, entry: dict[str, Any]) -> str:
+        """Return the sentence of a finding; most are in many rows, and making one costs more than reading its row."""
+        key = repr(entry)
+        found = self._sentences.get(key)
+        if found is None:
+            if len(self._sentences) >= REMEMBERED:
+                self._sentences.clear()
+            found = self._sentences[key] = self.handler.message(entry)
+        return found
 
     def _named(self, found: Iterable[tuple[Any, ...]], paths: list[str]) -> Iterator[tuple[Any, ...]]:
         """Yield the rows with the objects that they link to by name instead of by key."""

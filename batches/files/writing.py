@@ -16,6 +16,8 @@ CHUNK = 1000
 
 def shown(value: Any) -> str:
     """Return a value as the text of a CSV cell; text is guarded, numbers are plain."""
+    if value.__class__ is str:
+        return guard(value)
     if value is None:
         return ""
     if isinstance(value, bool):
