@@ -16,7 +16,9 @@ from .messages import refusal, shorten
 
 MAX_ROWS = 1_048_576
 MAX_CELL = 32_767
-CHUNK = 500
+BLOCK = 1 << 17
+# Beyond 2 GB a ZIP archive needs an extension of which Excel complains.
+MAX_BYTES = (1 << 31) - (1 << 20)
 EXACT = Decimal(10) ** 15  # a spreadsheet keeps fifteen digits
 # Below this a spreadsheet's calendar has a day that never was.
 FIRST_DAY, DAY_ZERO = date(1900, 3, 1), date(1899, 12, 30)
@@ -142,18 +144,30 @@ def _lines(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[s
 
 def write_xlsx(headings: Sequence[str], rows: Iterable[Sequence[Any]], out: BinaryIO) -> int:
     """Write one sheet; return the number of rows. Raises FileRefused for what a sheet cannot hold."""
-    count = -1
+    count, size = -1, 0
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in PARTS.items():
             archive.writestr(name, HEAD + content)
-        with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as part:
+        with archive.open("xl/worksheets/sheet1.xml", "w") as part:
             part.write((HEAD + BEGIN).encode())
-            waiting: list[str] = []
-            for line in _lines(headings, rows):
-                count += 1
-                waiting.append(line)
-                if len(waiting) >= CHUNK:
-                    part.write("".join(waiting).encode())
-                    waiting.clear()
-            part.write(("".join(waiting) + END).encode())
+            for lines in _chunks(_lines(headings, rows)):
+                data = "".join(lines).encode()
+                count += len(lines)
+                size += len(data)
+                if size > MAX_BYTES:
+                    raise refusal("sheet_rows", limit=count + 1 - len(lines))
+                part.write(data)
+            part.write(END.encode())
     return count
+
+
+def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
+    """Yield lines in chunks of about one size, whatever is in a line."""
+    chunk, size = [], 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line)
+        if size >= BLOCK:
+            yield chunk
+            chunk, size = [], 0
+    yield chunk

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from .guard import guard
 
-CHUNK = 1000
+BLOCK = 1 << 17
 
 
 def shown(value: Any) -> str:
@@ -37,9 +37,9 @@ def csv_chunks(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterat
     buffer.write("\ufeff")
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow([guard(heading) for heading in headings])
-    for count, row in enumerate(rows, 1):
+    for row in rows:
         writer.writerow([shown(value) for value in row])
-        if count % CHUNK == 0:
+        if buffer.tell() >= BLOCK:
             yield buffer.getvalue().encode("utf-8")
             buffer.seek(0)
             buffer.truncate()

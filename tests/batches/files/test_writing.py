@@ -104,6 +104,10 @@ def test_dates_moments_and_other_values_of_a_sheet():
 def test_what_a_sheet_cannot_hold_is_refused(monkeypatch):
     with pytest.raises(FileRefused, match="Row 2"):
         write_xlsx(["a"], [["x" * 32_768]], io.BytesIO())
+    with monkeypatch.context() as patched:
+        patched.setattr(sheet, "MAX_BYTES", 200_000)
+        with pytest.raises(FileRefused, match=r"at most \d{3} rows"):
+            write_xlsx(["a"], [["x" * 100]] * 5000, io.BytesIO())
     monkeypatch.setattr(sheet, "MAX_ROWS", 3)
     assert write_xlsx(["a"], [["1"]] * 2, io.BytesIO()) == 2
     with pytest.raises(FileRefused, match="at most 3 rows"):
