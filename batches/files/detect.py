@@ -76,7 +76,11 @@ def refuse_what_is_no_text(head: bytes, name: str) -> None:
         if head.startswith(magic):
             raise refusal("not_text", name=name, what=what)
     if head.startswith(b"PK\x03\x04"):
-        if b"xl/" in head or b"[Content_Types].xml" in head[:100]:
+        if (
+            b"xl/" in head
+            or b"[Content_Types].xml" in head[:100]
+            or b"opendocument.spreadsheet" in head[:200]
+        ):
             raise refusal("is_workbook", name=name)
         raise refusal("not_text", name=name, what="a ZIP archive")
     if head.startswith(OLE):

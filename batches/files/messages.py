@@ -23,7 +23,9 @@ FILE_MESSAGES = {
     "not_text": _(
         "The file %(name)r is %(what)s, not a CSV file. Open it where it was made and save it as CSV or XLSX."
     ),
-    "is_workbook": _("The file %(name)r is an XLSX workbook under another name. Rename it to end in .xlsx."),
+    "is_workbook": _(
+        "The file %(name)r is a workbook under another name. Rename it to end in .xlsx or .ods."
+    ),
     "not_workbook": _(
         "The file %(name)r is named like a workbook but is none. If it is a CSV file, rename it to end in "
         ".csv; else save it as XLSX again."
@@ -48,8 +50,8 @@ FILE_MESSAGES = {
         "empty rows and columns far from the data, or save the sheet as CSV."
     ),
     "formula_without_value": _(
-        "In the workbook %(name)r the cell %(cell)s of the sheet %(sheet)r holds a formula without a value; "
-        "so do %(count)s cells in all. Open it in a spreadsheet, which calculates them, and save it again."
+        "In the workbook %(name)r the cell %(cell)s of the sheet %(sheet)r holds a formula without a value "
+        "(such cells in all: %(count)s). Open it in a spreadsheet, which calculates them, and save it again."
     ),
     "no_sheet": _("The workbook %(name)r has no sheet %(sheet)r. Choose one of: %(sheets)s."),
     "no_sheets": _("The workbook %(name)r has no sheet with cells. Choose another file."),

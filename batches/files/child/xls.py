@@ -128,7 +128,8 @@ def faults(stream: bytes, index: int) -> Faults:
     if index >= len(starts):
         raise Refuse("bad_workbook")
     found = Faults()
-    depth = 0
+    blank: set[tuple[int, int]] = set()
+    formulas = depth = 0
     for kind, at, length in records(stream, starts[index]):
         if kind in BOF:
             depth += 1
@@ -142,10 +143,15 @@ def faults(stream: bytes, index: int) -> Faults:
                 if stream[at + 7]:
                     found.error(row, column, ERRORS.get(stream[at + 6], "#N/A"))
             elif length >= 16:
+                formulas += 1
                 result, options = stream[at + 6 : at + 14], stream[at + 14]
                 if result[6:] == b"\xff\xff" and result[0] == 2:
                     found.error(row, column, ERRORS.get(result[2], "#N/A"))
+                elif result[6:] == b"\xff\xff" and result[0] == 3:
+                    blank.add((row, column))
                 elif options & 2 and not any(result):
                     # A library that cannot calculate wrote nought, and asks to calculate on opening.
                     found.uncalculated(row, column)
+    if len(blank) == formulas:  # others write all their formulas as empty texts
+        found.formulas |= blank
     return found

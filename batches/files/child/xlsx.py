@@ -14,9 +14,11 @@ ERROR_CELL = re.compile(rb"""<(?:\w+:)?c\s([^<>]*\bt=["']e["'][^<>]*)>(.*?)</(?:
 # A formula whose value is missing or empty; an empty text has a type.
 FORMULA_CELL = re.compile(
     rb"""<(?:\w+:)?c\s((?:(?!\bt=["']str["'])[^<>])*)>\s*"""
-    rb"""<(?:\w+:)?f\b[^<>]*+(?:/>|>[^<]*+</(?:\w+:)?f>)\s*"""
-    rb"""(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
+    rb"""<(?:\w+:)?f\b[^<>]*+>(?:(?<=/>)|[^<]*+</(?:\w+:)?f>)\s*"""
+    rb"""(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*(0?)\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
 )
+# Libraries that cannot calculate write nought, and ask to calculate on opening.
+ASKS = re.compile(rb"""\bfullCalcOnLoad=["'](?:1|true)["']""").search
 PLACE = re.compile(rb"""\br=["']([A-Z]{1,3})([0-9]{1,7})["']""")
 ERROR = re.compile(rb"<(?:\w+:)?v>([^<]*)<")
 
@@ -40,6 +42,7 @@ def faults(file: BinaryIO, sheet: str, most: int | None) -> Faults:
     found = Faults()
     file.seek(0)
     with zipfile.ZipFile(file) as archive, archive.open(sheet_part(archive, sheet)) as part:
+        asks = ASKS(archive.read("xl/workbook.xml"))
         tail, blocks = b"", 0
         while (block := part.read(BLOCK)) and (most is None or blocks < 4):
             blocks += 1
@@ -50,8 +53,9 @@ def faults(file: BinaryIO, sheet: str, most: int | None) -> Faults:
                     error = ERROR.search(content)
                     found.error(*_place(attributes), error[1].decode("utf-8", "replace") if error else "#N/A")
             if b"<f" in block or b":f" in block:
-                for attributes in FORMULA_CELL.findall(block):
-                    found.uncalculated(*_place(attributes))
+                for attributes, nought in FORMULA_CELL.findall(block):
+                    if not nought or asks:
+                        found.uncalculated(*_place(attributes))
     return found
 
 
