@@ -322,10 +322,18 @@ class VendorCatalogHandler(BatchHandler):
             default=None,
             output_field=MONEY,
         )
+        vendor, theirs = self.batch.vendor_id, Q(named__isnull=False)
+        mine = Q(ended__isnull=True) & (~theirs | Q(named=vendor))
         return [
             {
-                "vendor": Case(When(LISTED, then=Cast(Value(self.batch.vendor_id), KEY)), default=None),
-                "product": Coalesce(F("ended__product"), F("cost__product"), F("product"), output_field=KEY),
+                # A row of another vendor, and one of ours that ends, is no item of this vendor's list.
+                "vendor": Case(When(mine, then=Cast(Value(vendor), KEY)), default=None),
+                "cost": Case(When(mine, then=F("cost")), default=None, output_field=KEY),
+                "product": Coalesce(
+                    F("ended__product"),
+                    Case(When(mine, then=Coalesce(F("cost__product"), F("product"), output_field=KEY))),
+                    output_field=KEY,
+                ),
                 "new_vendor_item_code": Case(
                     When(numbered__isnull=False, numbered=F("cost__product"), then=Value(None)),
                     default=F("vendor_item_code"),
@@ -372,12 +380,10 @@ class VendorCatalogHandler(BatchHandler):
         return rules(self.batch)
 
     def populate(self) -> None:
-        """Read the file; rows of other vendors stay out. Raises Refused if nobody said whose list it is."""
+        """Read the file. Raises Refused if nobody said whose list it is."""
         if self.batch.vendor_id is None:
             raise Refused(gettext("Choose the vendor whose list it is (the option “vendor”)."))
         super().populate()
-        others = self.rows().filter(named__isnull=False).exclude(named=self.batch.vendor_id)
-        others.update(removed=True, removed_reason=gettext("Another vendor's row."))
 
     def refresh_batch(self) -> None:
         """Add what is no longer in the list, and compare with the vendor's last list."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef
 from django.utils.translation import gettext as _
 
 from batches import sql
@@ -49,7 +49,7 @@ def end_what_is_missing(handler: Any) -> None:
     """Make a row, excluded at first, of each cost of the vendor that is not in the list; take back those that are in it now."""
     batch, rows = handler.batch, handler.rows().order_by()
     costs = ProductCost.objects.using(handler.using).filter(vendor=batch.vendor_id)
-    own = rows.filter(Q(named__isnull=True) | Q(named=batch.vendor_id), ended__isnull=True)
+    own = rows.filter(vendor__isnull=False)
     missing = costs.filter(~Exists(own.filter(cost=OuterRef("pk"))))
     batch.our_costs, batch.missing = costs.count(), missing.count()
     ended = rows.filter(ended__isnull=False)
@@ -96,9 +96,9 @@ _NAME = "COALESCE(vendor_item_code, code, our_number)"
 # How each row differs from the last list's, put before its findings; rows that say so already are not written.
 NOTES = (
     f"WITH last AS (SELECT DISTINCT ON ({_NAME}) {_NAME} AS name, new_unit_cost AS cost FROM {{table}}"
-    f" WHERE batch_id = %s AND ended_id IS NULL AND {_NAME} IS NOT NULL ORDER BY {_NAME}, sequence),"
+    f" WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL ORDER BY {_NAME}, sequence),"
     f" mine AS (SELECT id, {_NAME} AS name, new_unit_cost AS cost, COALESCE(issues, '[]') AS issues FROM {{table}}"
-    f" WHERE batch_id = %s AND ended_id IS NULL AND {_NAME} IS NOT NULL),"
+    f" WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL),"
     " noted AS (SELECT mine.*, CASE WHEN NOT EXISTS (SELECT FROM last) THEN NULL WHEN last.name IS NULL THEN 'since_new'"
     " WHEN mine.cost > last.cost THEN 'since_dearer' WHEN mine.cost < last.cost THEN 'since_cheaper' END AS code,"
     " jsonb_build_object('was', last.cost::text, 'now', mine.cost::text) AS params FROM mine LEFT JOIN last USING (name)),"
@@ -110,6 +110,6 @@ NOTES = (
     " UPDATE {table} r SET issues = NULLIF(w.note || w.others, '[]') FROM wanted w WHERE r.id = w.id AND w.note <> w.noted"
 )
 DROPPED = (
-    f"SELECT count(DISTINCT {_NAME}) FROM {{table}} WHERE batch_id = %s AND ended_id IS NULL AND {_NAME} NOT IN"
-    f" (SELECT {_NAME} FROM {{table}} WHERE batch_id = %s AND ended_id IS NULL AND {_NAME} IS NOT NULL)"
+    f"SELECT count(DISTINCT {_NAME}) FROM {{table}} WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} NOT IN"
+    f" (SELECT {_NAME} FROM {{table}} WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL)"
 )

@@ -16,7 +16,7 @@ from batches.states import Severity
 from products.models import ProductCost
 
 NOTICE, WARNING, ERROR = Severity.NOTICE, Severity.WARNING, Severity.ERROR
-LISTED = Q(ended__isnull=True)
+LISTED = Q(vendor__isnull=False)
 KNOWN = LISTED & Q(product__isnull=False)
 OURS = LISTED & Q(cost__isnull=False)
 FIRST = KNOWN & Q(cost__isnull=True, new_unit_cost__isnull=False)
@@ -90,8 +90,8 @@ def _identity(batch: Any) -> list[Finding]:
         ),
         Finding(
             "other_vendor",
-            _("The file says that the row is of the vendor %(value)s."),
-            WARNING,
+            _("The file says that the row is of the vendor %(value)s, so it is not written."),
+            NOTICE,
             Q(named__isnull=False) & ~Q(named=batch.vendor_id),
             "named",
             {"value": "vendor_name"},
@@ -200,7 +200,7 @@ def _costs(batch: Any) -> list[Finding]:
             "costs_disagree",
             _("A unit costs %(unit)s, but its share of the case cost is %(share)s."),
             WARNING,
-            writes
+            (FIRST | Q(makes=True) | Q(change__isnull=False))
             & Q(unit_cost__isnull=False)
             & Q(GreaterThan(uneven, Value(UNEVEN, models.DecimalField()))),
             "unit_cost",

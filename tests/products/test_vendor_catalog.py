@@ -255,17 +255,21 @@ def test_cost_that_fits_nowhere_costs_one_row_and_not_the_file(boss, acme):
     assert list(batch.rows.values_list("status", flat=True)) == ["error", "error", "unchanged"]
 
 
-def test_rows_of_another_vendor_stay_out(boss, acme):
+def test_rows_of_another_vendor_are_not_written(boss, acme):
     VendorFactory(code="B", name="Best Goods")
     product = ProductFactory(code="036000291452")
-    cost_of(acme, "A1")
+    cost = cost_of(acme, "A1")
     head = "Vendor,Item #,UPC,Unit Cost\n"
-    batch = catalog(boss, acme, "acme,A1,,3", "best goods,B7,036000291452,9", "Somebody,A1x,,3", head=head)
-    assert list(batch.rows.values_list("removed", flat=True)) == [False, True, False]
-    assert found(batch)["other_vendor"] == 1
-    assert batch.rows.get(sequence=2).product == product
+    lines = ["acme,A1,,3", "best goods,A1,,9", "b,B7,036000291452,9", "Somebody,A1x,,3"]
+    batch = catalog(boss, acme, *lines, head=head)
+    assert list(batch.rows.values_list("action", flat=True)) == ["update", *["unchanged"] * 3]
+    assert found(batch) == {"other_vendor": 2, "dearer": 1, "implausible": 1, "product_unknown": 1}
     actions.execute(batch, boss)
+    cost.refresh_from_db()
+    assert cost.unit_cost == 3
     assert not ProductCost.objects.filter(product=product).exists()
+    full = catalog(boss, acme, "b,A1,,3", head=head, whole_list="yes", most_ended=100)
+    assert full.rows.get(ended__isnull=False).ended == cost, "another vendor's row does not list it"
 
 
 def test_list_of_nobody_is_refused(boss, acme):
