@@ -74,7 +74,7 @@ def column_converter(
     column: Column, reading: Reading, own: Callable[[str], Any] | None = None, factor: str = ""
 ) -> Callable[[str], Any]:
     """Return the function from a cell of the file to a value of the column; `own` is the type's, where it has one."""
-    mark, order = getattr(reading, "decimal_mark", "") or None, getattr(reading, "date_order", "") or None
+    mark, order = reading.decimal_mark or None, reading.date_order or None
     if factor:
         return multiplied(column, factor, mark)
     if own is not None:

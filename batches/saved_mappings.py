@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
@@ -35,6 +36,11 @@ def find(handler: BatchHandler, headings: Sequence[str]) -> SavedMapping | None:
     """Return what was saved for files of the batch's sender with these headings."""
     mine = SavedMapping.objects.filter(type=handler.key, source=handler.source_of()[:100])
     return mine.filter(fingerprint=fingerprint(headings)).first()
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two mappings say the same, whatever the case of their headings."""
+    return json.dumps(one, sort_keys=True).casefold() == json.dumps(other, sort_keys=True).casefold()
 
 
 def remember(handler: BatchHandler) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import downloads, make, overview, page, remedies, rows, shared, verbs
+from .views import downloads, make, overview, page, reading, remedies, rows, shared, verbs
 from .views.base import site_page
 
 app_name = "batches"
@@ -15,6 +15,7 @@ def _rows(verb: str) -> dict[str, str]:
 urlpatterns = [
     path("", site_page(overview.overview), name="overview"),
     path("<int:number>/", site_page(overview.to_batch), name="batch"),
+    path("<int:number>/reading/", site_page(reading.set_reading), name="reading"),
     path("<int:number>/map/", site_page(make.map_columns), name="map"),
     path("<int:number>/collect/", site_page(make.collect), name="collect"),
     path("<int:number>/options/", site_page(make.options), name="options"),

@@ -5,6 +5,7 @@ from .groups import put_back, settle
 from .life import delete, discard, withdraw
 from .make import change_options, make
 from .mappings import map_columns
+from .readings import set_reading
 from .rows import edit_row, exclude, include, set_value
 from .runs import execute, populate, refresh, start, stop, work
 from .values import forget_value, map_values
@@ -29,6 +30,7 @@ __all__ = [
     "populate",
     "put_back",
     "refresh",
+    "set_reading",
     "set_value",
     "settle",
     "start",

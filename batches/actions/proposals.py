@@ -61,9 +61,8 @@ def in_these_words(mapping: dict[str, Any], headings: Sequence[str]) -> dict[str
 def use_saved(handler: BatchHandler, file: Any, reading: Reading, saved: SavedMapping) -> None:
     """Read and map the file as was saved under a name. Raises FileRefused, Refused."""
     batch: Any = handler.batch
-    choices = {name: value for name, value in saved.reading.items() if hasattr(reading, name)}
     file.seek(0)
-    apply_reading(batch, read_headings(file, replace(reading, **choices), batch.original_name))
+    apply_reading(batch, read_headings(file, replace(reading, **saved.reading), batch.original_name))
     words = in_these_words(saved.mapping, batch.reading["headings"])
     batch.mapping = checked_mapping(handler, batch, words)
 
@@ -84,15 +83,10 @@ def named(handler_class: type[BatchHandler], name: str) -> SavedMapping:
 def suggested(handler: BatchHandler, file: Any, reading: Reading) -> dict[str, Any]:
     """Return the mapping that headings and first rows suggest."""
     file.seek(0)
-    sample = [kept(cells, reading) for _line, cells in preview(file, reading, SAMPLE_ROWS)]
-    found = suggest(reading.headings, sample, handler.get_columns())
+    sample = preview(file, reading, SAMPLE_ROWS)
+    mark = reading.decimal_mark or None
+    found = suggest(reading.headings, sample, handler.get_columns(), decimal_mark=mark)
     return {field: reading.headings[index] for field, index in found.items()}
-
-
-def kept(cells: list[str], reading: Reading) -> list[str]:
-    """Return the cells of a line as they lie in the file that stand in the columns which are read."""
-    columns = getattr(reading, "columns", None) or range(len(reading.headings))
-    return [cells[at] if at < len(cells) else "" for at in columns]
 
 
 def apply_reading(batch: Any, reading: Reading) -> None:
@@ -106,12 +100,14 @@ def _known(handler: BatchHandler, file: Any, reading: Reading) -> tuple[SavedMap
     """Return what was saved for files with these headings, and the reading with what was chosen for those."""
     saved = saved_mappings.find(handler, reading.headings)
     if saved is not None:
-        style = _restyled(handler, file, reading, saved, saved_mappings.STYLE)
+        there = saved.reading.get("heading_row") == reading.heading_row
+        names = (*saved_mappings.STYLE, *(saved_mappings.PLACES if there else ()))
+        style = _restyled(handler, file, reading, saved, names)
         return (saved, style) if style else (None, reading)
     others = SavedMapping.objects.filter(type=handler.key, source=handler.source_of()[:100])
     for other in others.order_by("-used")[:TRIED]:
         names = (*saved_mappings.STYLE, *saved_mappings.PLACES)
-        if any(other.reading.get(place) != getattr(reading, place, None) for place in names) and (
+        if any(other.reading.get(place) != getattr(reading, place) for place in names) and (
             found := _restyled(handler, file, reading, other, names)
         ):
             return other, found
@@ -123,9 +119,7 @@ def _restyled(
 ) -> Reading | None:
     """Return the reading with what was chosen for the saved one, if the file then has the same headings."""
     batch: Any = handler.batch
-    choices = {
-        name: value for name, value in saved.reading.items() if name in names and hasattr(reading, name)
-    }
+    choices = {name: value for name, value in saved.reading.items() if name in names}
     file.seek(0)
     try:
         found = read_headings(file, replace(reading, **choices), batch.original_name)

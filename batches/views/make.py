@@ -11,15 +11,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from .. import actions, rights
 from ..exceptions import BatchError
-from ..files import Reading, preview
+from ..files import Reading
 from ..forms import MappingForm, make_form, option_values
 from ..handlers import BatchHandler
 from ..models import BatchBase
 from ..registry import registry
 from ..states import VERB, Status
 from .base import batch_page, batch_url, go, header, may_see, must_have_right, render, told
-
-PREVIEW_ROWS = 6
+from .reading import mapping_context
 
 
 @require_http_methods(["GET", "POST"])
@@ -76,73 +75,16 @@ def _make(request: HttpRequest, handler: BatchHandler, data: dict[str, Any]) -> 
     return batch
 
 
-def mapping_context(
-    request: HttpRequest, batch: Any, handler: BatchHandler, form: MappingForm | None = None
-) -> dict[str, Any]:
-    """Return what the mapping page shows: the fields with their columns, and the first lines of the file."""
-    reading = Reading.from_json(batch.reading)
-    columns = list(handler.get_columns())
-    form = form or MappingForm(None, columns, reading, batch.mapping)
-    try:
-        with batch.file.open("rb") as file:
-            lines = preview(file, reading, PREVIEW_ROWS)
-        gone = ""
-    except (OSError, BatchError) as error:
-        lines, gone = [], _("The file cannot be read any more: %(error)s") % {"error": error}
-    goes_to = {
-        heading: column.label
-        for column in columns
-        for heading in [_chosen(form, column.field, reading)]
-        if heading
-    }
-    width = len(reading.headings)
-    samples = {heading: _samples(lines, index) for index, heading in enumerate(reading.headings)}
-    return {
-        "form": form, "reading": reading, "file_gone": gone,
-        "fields": [
-            (column, form[column.field], samples.get(_chosen(form, column.field, reading), "")) for column in columns
-        ],
-        "headings": [(heading, goes_to.get(heading), samples[heading]) for heading in reading.headings],
-        "lines": [(line, cells[:width]) for line, cells in lines],
-        "unmapped": [heading for heading in reading.headings if heading not in goes_to],
-        "same_file": _same_file(batch),
-        "may_map": rights.may(type(batch), "prepare", request.user),
-    }  # fmt: skip
-
-
-def _same_file(batch: Any) -> BatchBase | None:
-    """Return the newest other batch of the type that was made from the very same bytes."""
-    others = type(batch)._default_manager.filter(sha256=batch.sha256).exclude(pk=batch.pk)
-    return others.order_by("-pk").first() if batch.sha256 else None
-
-
-def _samples(lines: list[tuple[int, list[str]]], index: int) -> str:
-    """Return the first values of a column, shortened."""
-    found: list[str] = []
-    for _line, cells in lines:
-        value = cells[index].strip() if index < len(cells) else ""
-        if value and value not in found:
-            found.append(value)
-    return ", ".join(value if len(value) <= 20 else f"{value[:19]}…" for value in found[:3])
-
-
-def _chosen(form: MappingForm, name: str, reading: Reading) -> str:
-    value = str(form[name].value() or "")
-    return reading.headings[int(value)] if value.isdigit() and int(value) < len(reading.headings) else ""
-
-
 @require_POST
 @batch_page
 def map_columns(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
     """Take the mapping and start to read the file."""
     if batch.status != Status.DRAFT or not handler.reads_file:
         return told(request, _refused(batch, request), batch_url(batch))
-    form = MappingForm(
-        request.POST, list(handler.get_columns()), Reading.from_json(batch.reading), batch.mapping
-    )
+    form = MappingForm(request.POST, handler, Reading.from_json(batch.reading), batch.mapping)
     if form.is_valid():
         try:
-            actions.map_columns(batch, request.user, form.mapping(), door=actions.PAGE)
+            actions.map_columns(batch, request.user, form.uses, door=actions.PAGE)
             actions.start(batch, "populate", request.user, door=actions.PAGE)
         except BatchError as error:
             return told(request, error, batch_url(batch))

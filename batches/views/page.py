@@ -24,7 +24,7 @@ from ..states import ACTIVE, RunState, Severity, Status
 from ..tables import RowTable, shown
 from ..words import ICONS, completeness, state_css, whole
 from .base import batch_page, header, render
-from .make import mapping_context
+from .reading import mapping_context
 from .remedies import remedy_for
 from .tiles import tiles
 from .verbs import buttons

@@ -1,4 +1,4 @@
-"""Forms of the pages."""
+"""Forms of rows, and of what is done with a batch."""
 
 from __future__ import annotations
 
@@ -10,62 +10,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .files import Column, Reading
-from .grid import editable_fields
-from .handlers import BatchHandler
-from .states import Severity
-from .words import left_out, must_type_number, whole
-
-ACCEPTED = ".csv,.txt,.tsv,.xlsx"
-
-
-def make_form(handler: BatchHandler) -> type[forms.ModelForm]:
-    """Return the form by which a batch of the type is made: file, description, options."""
-    options = handler.options_form()
-    if not handler.reads_file:
-        return options
-    file = forms.FileField(
-        label=gettext_lazy("File"),
-        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
-        help_text=gettext_lazy(
-            "A CSV or XLSX file. Nothing is changed until you have reviewed the batch and executed it."
-        ),
-    )
-    names = ["file", *options.base_fields]
-    return type("MakeForm", (options,), {"file": file, "field_order": names})
-
-
-def option_values(handler: BatchHandler, cleaned: dict[str, Any]) -> dict[str, Any]:
-    """Return the type's options out of a form's cleaned data."""
-    return {name: cleaned[name] for name in handler.options if name in cleaned}
-
-
-class MappingForm(forms.Form):
-    """For each field that the type can read, the column of the file it comes from."""
-
-    def __init__(self, data: Any, columns: list[Column], reading: Reading, mapping: dict[str, str]) -> None:
-        super().__init__(data, prefix="map")
-        self.columns = columns
-        self.reading = reading
-        choices = [
-            ("", _("– not in the file –")),
-            *((str(n), heading) for n, heading in enumerate(reading.headings)),
-        ]
-        for column in columns:
-            heading = mapping.get(column.field)
-            self.fields[column.field] = forms.ChoiceField(
-                label=column.label, choices=choices, required=column.required,
-                initial=str(reading.headings.index(heading)) if heading in reading.headings else "",
-                error_messages={"required": _("Choose the column of the file that has this.")},
-            )  # fmt: skip
-
-    def mapping(self) -> dict[str, str]:
-        """Return field -> heading, as chosen."""
-        return {
-            column.field: self.reading.headings[int(self.cleaned_data[column.field])]
-            for column in self.columns
-            if self.cleaned_data.get(column.field)
-        }
+from ..grid import editable_fields
+from ..handlers import BatchHandler
+from ..states import Severity
+from ..words import left_out, must_type_number, whole
 
 
 class RowForm(forms.Form):

@@ -1,0 +1,93 @@
+"""Saying how a draft's file is read, where what was found is not right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from .. import saved_mappings
+from ..exceptions import FileRefused, Refused
+from ..files import DELIMITER_LABELS, ENCODINGS, Reading, read_headings
+from ..handlers import BatchHandler
+from ..log import CODE, Door
+from ..models import BatchBase
+from .base import changing
+from .mappings import checked_mapping
+from .proposals import apply_reading, in_these_words, suggested
+
+# Where one of these is another, the headings are looked for anew.
+WHOLE = {"sheet", "encoding", "delimiter"}
+PLACES = {"heading_row", "heading_lines", "first_row"}
+STYLE = ("skip_end", "decimal_mark", "date_order")
+
+
+def set_reading(batch: BatchBase, user: Any, choices: Mapping[str, Any], *, door: Door = CODE) -> None:
+    """Say how the file of a draft is read, and read its headings anew; the mapping follows where they are others.
+
+    `choices` are fields of `Reading`: sheet, encoding, delimiter, heading_row (0 = no headings), heading_lines, first_row,
+    skip_end, decimal_mark, date_order; what is not said stays as it is. Raises Refused, FileRefused.
+    """
+    with changing(batch, "prepare", user, door) as change:
+        before = Reading.from_json(change.batch.reading)
+        _check(before, choices)
+        changed = {name: value for name, value in choices.items() if value != getattr(before, name)}
+        reading = replace(before, **changed)
+        with opened(change.batch) as file:
+            propose = bool(changed.keys() & WHOLE) and not changed.keys() & PLACES
+            reading = read_headings(file, reading, change.batch.original_name, propose=propose)
+            for name in changed.keys() & set(STYLE):
+                setattr(reading, name, changed[name])
+            apply_reading(change.batch, reading)
+            if reading.headings != before.headings:
+                change.batch.mapping = _mapping(change.handler, file, reading)
+        change.data = {"reading": changed}
+
+
+def opened(batch: Any) -> Any:
+    """Return the batch's file, opened. Raises FileRefused."""
+    try:
+        return batch.file.open("rb")
+    except OSError as error:
+        raise FileRefused(
+            _("The file %(name)r is no longer in storage; upload it again.") % {"name": batch.original_name}
+        ) from error
+
+
+def _mapping(handler: BatchHandler, file: Any, reading: Reading) -> dict[str, Any]:
+    saved = saved_mappings.find(handler, reading.headings)
+    if saved is not None:
+        try:
+            return checked_mapping(handler, handler.batch, in_these_words(saved.mapping, reading.headings))
+        except Refused:
+            pass
+    return suggested(handler, file, reading)
+
+
+def _check(reading: Reading, choices: Mapping[str, Any]) -> None:
+    """Raise Refused for a choice that there is not."""
+    known: dict[str, list[str] | None] = {
+        "sheet": reading.sheets,
+        "encoding": list(ENCODINGS),
+        "delimiter": list(DELIMITER_LABELS),
+        "decimal_mark": ["", ".", ","],
+        "date_order": ["", "ymd", "mdy", "dmy"],
+        "heading_row": None,
+        "heading_lines": None,
+        "first_row": None,
+        "skip_end": None,
+    }
+    for name, value in choices.items():
+        if name not in known:
+            raise Refused(_("A reading has no choice %(name)r.") % {"name": name})
+        allowed = known[name]
+        if allowed is None:
+            if not isinstance(value, int) or value < 0 or (name == "heading_lines" and value not in (1, 2)):
+                raise Refused(_("%(name)s cannot be %(value)r.") % {"name": name, "value": value})
+        elif value not in allowed and value != getattr(reading, name):
+            raise Refused(
+                _("%(name)s cannot be %(value)r; it is one of %(known)s.")
+                % {"name": name, "value": value, "known": ", ".join(map(repr, allowed))}
+            )
