@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import BinaryIO
 
 from charset_normalizer import from_bytes
@@ -15,6 +16,7 @@ from .sources import BLOCK
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_RECORDS = 100
+PLAIN = dict.fromkeys([*range(32, 127), 9, 10, 13])
 # Encodings that a person can choose, with the name that is shown; the first that fits is proposed.
 ENCODINGS = {
     "utf-8": "UTF-8",
@@ -22,14 +24,31 @@ ENCODINGS = {
     "utf-16-le": "UTF-16 (little endian)",
     "utf-16-be": "UTF-16 (big endian)",
     "utf-32": "UTF-32",
+    "utf-32-le": "UTF-32 (little endian)",
+    "utf-32-be": "UTF-32 (big endian)",
     "cp1252": "Windows-1252 (Western)",
     "cp1250": "Windows-1250 (Central European)",
     "cp1251": "Windows-1251 (Cyrillic)",
     "cp1253": "Windows-1253 (Greek)",
     "cp1254": "Windows-1254 (Turkish)",
+    "cp1255": "Windows-1255 (Hebrew)",
+    "cp1256": "Windows-1256 (Arabic)",
+    "cp1257": "Windows-1257 (Baltic)",
+    "iso8859-1": "ISO 8859-1 (Western)",
     "iso8859-2": "ISO 8859-2 (Central European)",
+    "iso8859-3": "ISO 8859-3 (South European)",
+    "iso8859-4": "ISO 8859-4 (North European)",
+    "iso8859-5": "ISO 8859-5 (Cyrillic)",
+    "iso8859-6": "ISO 8859-6 (Arabic)",
     "iso8859-7": "ISO 8859-7 (Greek)",
+    "iso8859-8": "ISO 8859-8 (Hebrew)",
+    "iso8859-9": "ISO 8859-9 (Turkish)",
+    "iso8859-10": "ISO 8859-10 (Nordic)",
+    "iso8859-11": "ISO 8859-11 (Thai)",
+    "iso8859-13": "ISO 8859-13 (Baltic)",
+    "iso8859-14": "ISO 8859-14 (Celtic)",
     "iso8859-15": "ISO 8859-15 (Western)",
+    "iso8859-16": "ISO 8859-16 (South-East European)",
     "koi8-r": "KOI8-R (Cyrillic)",
     "mac-roman": "Mac Roman",
     "cp437": "DOS 437",
@@ -51,6 +70,10 @@ LEGACY = [
     "big5",
     "euc_kr",
 ]
+# Encodings of the Cyrillic and the Greek script, which are easily taken for one another.
+SCRIPTS = ("cp1251", "koi8-r", "iso8859-5", "cp1253", "iso8859-7")
+VOWELS = frozenset("аеёиоуыэюяіїєαεηιουωάέήίόύώϊϋ")
+WORD = re.compile(r"[^\s,;|\t0-9\"'().:/_-]+")
 WESTERN = {"cp1252", "cp1250", "cp1254", "iso8859-2", "iso8859-15", "latin-1", "iso8859-1"}
 MAGIC = (
     (b"%PDF", "a PDF"),
@@ -67,6 +90,7 @@ MAGIC = (
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MARKUP = re.compile(rb"\s*<(?:!doctype|html|head|body|table|\?xml|script|meta)\b", re.IGNORECASE)
 JSON = re.compile(rb"\s*(?:\{\s*\"|\[\s*[\[{])")
+NUMBERS = re.compile(r"\s*[-+(]?[$€£]?[0-9][0-9.,]*\)?\s*").fullmatch
 CONTROL = bytes(set(range(32)) - {9, 10, 12, 13, 26, 27})
 
 
@@ -147,13 +171,29 @@ def _wide_encoding(head: bytes) -> str | None:
     ):
         if head.startswith(mark):
             return encoding
-    even, odd = head[::2], head[1::2]
-    if (len(head) >= 4 and len(head) % 2 == 0) or len(head) > 64:
-        if odd.count(0) > 0.6 * len(odd) and even.count(0) < 0.1 * len(even):
-            return "utf-16-le"
-        if even.count(0) > 0.6 * len(even) and odd.count(0) < 0.1 * len(odd):
-            return "utf-16-be"
-    return None
+    return _wide_without_mark(head) if head.count(0) * 10 > len(head) else None
+
+
+def _wide_without_mark(head: bytes) -> str | None:
+    """Return the encoding in which bytes with NUL are text with line ends, digits and the like."""
+    best, most = None, 0.3
+    for encoding, size in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
+        try:
+            text = head[: len(head) // size * size].decode(encoding)
+        except UnicodeDecodeError:  # the last one may be cut in two
+            try:
+                text = head[: (len(head) - 2) // size * size].decode(encoding)
+            except UnicodeDecodeError:
+                text = head[: len(head) // size * size].decode(encoding, "replace")
+        if "\n" not in text and "\r" not in text:
+            continue
+        plain = len(text) - len(text.translate(PLAIN))
+        share = plain / max(len(text), 1) - 2 * (text.count("\0") + text.count("\ufffd")) / max(len(text), 1)
+        # Letters of other scripts lie together: what is neither plain nor a letter speaks against it.
+        share += 0.5 * sum(map(str.isalpha, text.translate(PLAIN))) / max(len(text), 1)
+        if share > most:
+            best, most = encoding, share
+    return best
 
 
 def _legacy_encoding(sample: bytes) -> str:
@@ -163,9 +203,23 @@ def _legacy_encoding(sample: bytes) -> str:
         best = from_bytes(sample, cp_isolation=LEGACY).best()
         if best is not None:
             guess = codecs.lookup(best.encoding).name
+            if guess in SCRIPTS:
+                return max((guess, *SCRIPTS), key=lambda encoding: _likeness(sample, encoding))
             if guess not in WESTERN:
                 return guess
     return "cp1252"
+
+
+def _likeness(sample: bytes, encoding: str) -> float:
+    """Return how much the words of a text are like words: of letters alone, with vowels, small after the first."""
+    words = [word for word in WORD.findall(sample.decode(encoding, "replace")) if not word.isascii()]
+    letters = sum(map(len, words))
+    if not letters:
+        return 0.0
+    vowels = sum(1 for word in words for char in word.casefold() if char in VOWELS)
+    breaks = sum(1 for word in words for a, b in pairwise(word) if a.islower() and b.isupper())
+    odd = sum(1 for word in words for char in word if not char.isalpha())
+    return min(vowels / letters, 0.45) - 2 * (breaks + odd) / letters
 
 
 def detect_encoding(file: BinaryIO, name: str) -> tuple[str, int]:
@@ -252,7 +306,21 @@ def propose_heading_row(records: list[tuple[int, list[str]]]) -> int:
     """Return the line of the first record that is no title line (one filled cell above a wider table)."""
     widths = [sum(1 for cell in cells if cell.strip()) for _, cells in records]
     table = sorted(widths)[len(widths) // 2]
-    for (line, _), width in zip(records, widths, strict=True):
-        if width > 1 or table < 3:
+    usual = sorted(len(cells) for _, cells in records)[len(records) // 2]
+    for at, ((line, cells), width) in enumerate(zip(records, widths, strict=True)):
+        title = width == 1 and (
+            table >= 3
+            or len(cells) < usual
+            or (cells[0].lower().startswith("sep=") and not any(cells[1:]))
+            or (table == 2 and _heads([cells for _, cells in records[at + 1 :]]))
+        )
+        if not title:
             return line
     return records[0][0]
+
+
+def _heads(rows: list[list[str]]) -> bool:
+    """Tell whether the first of these rows is surely one of headings: two words above numbers."""
+    if len(rows) < 3 or any(not cell.strip() or NUMBERS(cell) for cell in rows[0][:2]):
+        return False
+    return any(all(NUMBERS(row[at]) for row in rows[1:] if at < len(row)) for at in range(2))

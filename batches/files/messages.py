@@ -102,8 +102,8 @@ RECORD_MESSAGES = {
         "inside a quoted cell."
     ),
     "undecodable": _(
-        "Row %(row)s, column %(column)s has bytes that are not %(encoding)s: %(value)r. Correct the text, "
-        "or save the file as UTF-8."
+        "Row %(row)s, column %(column)s has bytes that are not %(encoding)s: %(value)r. Choose another "
+        "encoding, or correct the text."
     ),
     "nul": _("Row %(row)s, column %(column)s has a NUL character: %(value)r. Delete it."),
     "lone_return": _(
@@ -123,10 +123,13 @@ CELL_MESSAGES = {
         "%(value)r is not a whole number; digits without decimals were expected. Correct it."
     ),
     "number_ambiguous": _(
-        "%(value)r may mean two numbers; a point before the decimals was expected. Write it without "
-        "thousands separators."
+        "%(value)r may mean two numbers. Write it without thousands separators, or choose the decimal mark of "
+        "the file."
     ),
-    "decimal_comma": _("%(value)r has a comma before its decimals; a point was expected. Correct it."),
+    "decimal_comma": _(
+        "%(value)r has a comma before its decimals; a point was expected. Correct it, or choose the comma as "
+        "decimal mark of the file."
+    ),
     "number_exponent": _("%(value)r is a number with an exponent; plain digits were expected. Write it out."),
     "number_digits": _("%(value)r has digits that are not 0 to 9. Write it in the digits 0 to 9."),
     "too_many_decimals": _("%(value)r has more decimals than %(limit)s and would be rounded. Correct it."),
@@ -141,7 +144,8 @@ CELL_MESSAGES = {
     "code_digits": _("%(value)r has digits that are not 0 to 9. Write the code in the digits 0 to 9."),
     "not_a_date": _("%(value)r is not a date; a date such as 2026-01-31 was expected. Correct it."),
     "date_ambiguous": _(
-        "%(value)r may mean two dates; a date such as 2026-01-31 was expected. Write the year first."
+        "%(value)r may mean two dates; a date such as 2026-01-31 was expected. Write the year first, or choose "
+        "the order of dates of the file."
     ),
     "not_a_boolean": _(
         "%(value)r is neither yes nor no; yes, no, true, false, 1 or 0 was expected. Correct it."

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batches.exceptions import FileRefused
-from batches.files import Reader, Reading, preview, sniff
+from batches.files import ENCODINGS, Reader, Reading, preview, sniff
 
 from .books import csv_file
 
@@ -281,3 +281,62 @@ def test_memory_is_flat(tmp_path):
     ).stdout.split()
     assert int(output[0]) == 200_000
     assert int(output[1]) < 12_000  # kilobytes; the file holds 9,000 and its cells as objects 60,000
+
+
+RUSSIAN = "Молоко пастеризованное, сметана и творог из деревни. Яблоки красные, груши, хлеб белый"
+GREEK = "Λεωνίδας, Σωκράτης και Αριστοτέλης. Γάλα φρέσκο, γιαούρτι, ελιές και τυρί από την Κρήτη"
+POLISH = "Żółty ser, mąka pszenna, śmietana, jabłka i gęś ćwiartka"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "shown"),
+    [
+        (RUSSIAN, "cp1251", "cp1251"),
+        (RUSSIAN, "koi8-r", "koi8-r"),
+        (RUSSIAN, "iso8859-5", "iso8859-5"),
+        (GREEK, "cp1253", "cp1253"),
+        (GREEK, "iso8859-7", "iso8859-7"),
+        (RUSSIAN, "utf-16-le", "utf-16-le"),
+        (GREEK, "utf-16-be", "utf-16-be"),
+        (RUSSIAN, "utf-32-le", "utf-32-le"),
+        (GREEK, "utf-32-be", "utf-32-be"),
+        (POLISH, "utf-16-le", "utf-16-le"),
+        ("中国人 牛奶 鸡蛋 面包", "utf-16-le", "utf-16-le"),
+        ("中国人 牛奶 鸡蛋 面包", "utf-16-be", "utf-16-be"),
+        ("caf\u00e9 cr\u00e8me \u00fcber stra\u00dfe", "iso8859-1", "cp1252"),
+    ],
+)
+def test_the_encoding_of_other_scripts_is_proposed(text, encoding, shown):
+    words = text.replace(",", "").split()
+    content = "code;name;price\n" + "".join(f"{n};{word};{n}.50\n" for n, word in enumerate(words))
+    reading = sniff(csv_file(content, encoding), "a.csv")
+    assert reading.encoding in {shown} | (
+        {"cp1253", "iso8859-7"} if "7" in shown or "1253" in shown else set()
+    )
+    rows = list(Reader(csv_file(content, encoding), reading, "a.csv").records())
+    assert [cells[1] for _, cells in rows] == words
+
+
+@pytest.mark.parametrize("encoding", [name for name in ENCODINGS if not name.startswith("utf")])
+def test_every_encoding_that_can_be_chosen_reads_its_own_text(encoding):
+    letters = bytes(range(0xA1, 0xFF)).decode(encoding, "ignore")
+    letters = "".join(char for char in letters if char.isalpha()) or "x"
+    content = "code;name\n" + "".join(f"{n};{letter}\n" for n, letter in enumerate(letters))
+    reading = Reading("csv", encoding, ";", headings=["code", "name"])
+    reader = Reader(csv_file(content, encoding), reading, "a.csv")
+    assert [cells[1] for _, cells in reader.records()] == [*letters]
+
+
+@pytest.mark.parametrize(
+    ("above", "line"),
+    [
+        ("# prices of May\n", 2),
+        ("sep=;\n", 2),
+        ("Price list;\n", 2),
+        ("\nPrices\n\n", 4),
+        ("only;\n1;2\n", 1),
+    ],
+)
+def test_a_title_above_two_columns_is_passed_over(above, line):
+    content = above + "code;price\n1;2.50\n2;3.50\n3;4.50\n"
+    assert sniff(csv_file(content), "a.csv").heading_row == line
