@@ -249,16 +249,16 @@ class VendorCatalogHandler(BatchHandler):
     # fmt: on
     grid = (
         "product_name",
-        "new_vendor_item_code",
-        "code",
-        "description",
-        "size_text",
-        "case_size",
-        "new_case_cost",
         "new_unit_cost",
         "change",
         "percent",
         "margin",
+        "new_case_cost",
+        "case_size",
+        "new_vendor_item_code",
+        "code",
+        "description",
+        "size_text",
         "last_sold",
         "valid_from",
     )
@@ -380,10 +380,12 @@ class VendorCatalogHandler(BatchHandler):
         return rules(self.batch)
 
     def populate(self) -> None:
-        """Read the file. Raises Refused if nobody said whose list it is."""
+        """Read the file; a batch without a description is called by the vendor. Raises Refused where there is none."""
         if self.batch.vendor_id is None:
             raise Refused(gettext("Choose the vendor whose list it is (the option “vendor”)."))
         super().populate()
+        if not self.batch.description:
+            self.batch.description = self.batch.vendor.name[:200]
 
     def refresh_batch(self) -> None:
         """Add what is no longer in the list, and compare with the vendor's last list."""

@@ -13,6 +13,7 @@ from batches.exceptions import BatchError, Refused
 from batches.figures import figures
 from batches.journal import event_model
 from batches.testing import make_batch, run_batch
+from batches.views.remedies import remedy_of
 from products.models import DepartmentScope, Product, ProductCost
 
 from .factories import DepartmentFactory, ProductCostFactory, ProductFactory, VendorFactory
@@ -171,6 +172,9 @@ def test_unknown_product_waits_for_a_decision(boss, acme):
         actions.execute(asked, boss)
     skipped = catalog(boss, acme, line, unknown_products="skip")
     assert figures(skipped)["counts"] == {"unchanged": 1}
+    handler = actions.handler_of(asked)
+    assert remedy_of(handler, "product_unknown", "code").lookup.to == "product"
+    assert remedy_of(handler, "other_vendor", "named") is None
     known = ProductFactory(code="036000291469")
     row = actions.edit_row(asked, boss, asked.rows.get().pk, {"code": "036000291469"})
     assert (row.product, row.status) == (known, "ok")
@@ -283,6 +287,10 @@ def test_list_of_nobody_is_refused(boss, acme):
 def test_vendor_is_named_by_its_code(boss, acme):
     batch = actions.make("vendor_catalog", boss, file=listing("A1,,x,,,1"), options={"vendor": "ACME"})
     assert (batch.vendor, actions.handler_of(batch).source_of()) == (acme, "ACME")
+    form = actions.handler_of(batch).options_form()(instance=batch)
+    assert '<option value="ACME" selected>Acme Foods (ACME)</option>' in str(form["vendor"])
+    actions.populate(batch, boss)
+    assert batch.description == "Acme Foods"
     with pytest.raises(Refused, match="option vendor cannot be 'NOBODY'"):
         actions.make("vendor_catalog", boss, file=listing("A1,,x,,,1"), options={"vendor": "NOBODY"})
 

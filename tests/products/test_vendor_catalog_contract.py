@@ -1,6 +1,8 @@
 """The vendor catalog keeps the contract."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 from django.core.files.base import ContentFile
 
@@ -59,3 +61,15 @@ class TestVendorCatalog(BatchTypeContract):
 
 def test_all_checks_pass():
     assert check_handler(VendorCatalogHandler) == []
+
+
+def test_every_finding_is_explained():
+    how_to = Path(__file__).resolve().parent.parent.parent / "docs" / "how-to"
+    explained = {
+        code
+        for name in ("vendor-catalog", "correct-a-file")
+        for code in re.findall(r"`(\w+)`", (how_to / f"{name}.md").read_text())
+    }
+    handler = VendorCatalogHandler(VendorCatalogHandler.model())
+    rules = [*handler.get_findings(), *handler.get_unique()]
+    assert {rule.code for rule in rules} - explained == set()
