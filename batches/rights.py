@@ -32,6 +32,14 @@ def may_view(model: type[BatchBase], user: Any) -> bool:
     )
 
 
+def may_have_file(handler: BatchHandler) -> bool:
+    """Tell whether the handler's user may have the batch's whole file: who sees all rows whatever they hold, and who sent it."""
+    user: Any = handler.user
+    if not handler.scope(user):
+        return True
+    return user is not None and user.pk is not None and handler.batch.created_by_id == user.pk
+
+
 def active_run(batch: BatchBase) -> Run | None:
     """Return the run that is waiting or under way."""
     return Run.objects.filter(batch_id=batch.pk, state__in=ACTIVE).first()

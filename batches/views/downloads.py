@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from .. import files
+from .. import files, rights
 from ..exceptions import BatchError, Refused
 from ..export import Table
 from ..files.messages import refusal
@@ -33,11 +33,9 @@ SPOOLED = 1 << 20
 @batch_page
 def original(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponseBase:
     """Send the file as it was uploaded: always to be saved, never shown, whatever it says it is."""
-    if not may_have_file(handler, request.user):
+    if not rights.may_have_file(handler):
         raise PermissionDenied(
-            _(
-                "You see only a part of this batch's rows, so you cannot have its whole file; save the rows instead."
-            )
+            _("You see only a part of this batch's rows, so you cannot have its file; save the rows instead.")
         )
     file = getattr(batch, "file", None)
     try:
@@ -48,11 +46,6 @@ def original(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRes
         raise Http404(_("This batch has no file."))
     name = batch.original_name or "file"
     return _to_be_saved(FileResponse(opened, content_type="application/octet-stream"), name)
-
-
-def may_have_file(handler: BatchHandler, user: Any) -> bool:
-    """Tell whether a user may have the whole file: who may see all rows whatever they hold, and who sent it."""
-    return not handler.scope(user) or (user.pk is not None and handler.batch.created_by_id == user.pk)
 
 
 @require_safe

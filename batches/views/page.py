@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -81,7 +82,9 @@ def review_context(
             (kind.upper(), reverse(f"batches:rows_{kind}", args=[batch.pk])) for kind in ("csv", "xlsx")
         ],
         "total_words": whole(data["total"]),
-        "unreadable": Unreadable.objects.filter(batch_id=batch.pk)[:UNREADABLE] if data["unreadable"] else [],
+        "unreadable": Unreadable.objects.filter(batch_id=batch.pk)[:UNREADABLE]
+        if data["unreadable"] and rights.may_have_file(handler)
+        else [],
         "unreadable_count": whole(data["unreadable"]),
         "unreadable_more": data["unreadable"] > UNREADABLE,
     }
@@ -262,7 +265,11 @@ def history(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
 @require_safe
 @batch_page
 def unreadable(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
-    """Show the records that could not become rows."""
+    """Show the records that could not become rows: text of the file, so for those who may have it."""
+    if not rights.may_have_file(handler):
+        raise PermissionDenied(
+            _("You see only a part of this batch's rows, so the records that became none are not shown.")
+        )
     after = cursor(request.GET.get("after")) or 0
     records = list(
         Unreadable.objects.filter(batch_id=batch.pk, source_row__gt=after).order_by(F("source_row"))[

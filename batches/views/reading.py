@@ -37,7 +37,7 @@ def mapping_context(
     """Return what the page shows: the file's first lines and how they are read, the fields and what fills them."""
     reading = Reading.from_json(batch.reading)
     form = form or MappingForm(None, handler, reading, batch.mapping)
-    lines, records, gone = _first_lines(batch, reading)
+    lines, records, gone = _first_lines(batch, handler, reading)
     goes_to: dict[str, str] = {}
     for column in form.columns:
         if heading := form.heading(column.field):
@@ -61,8 +61,10 @@ def mapping_context(
 Lines = list[tuple[int, list[str]]]
 
 
-def _first_lines(batch: Any, reading: Reading) -> tuple[Lines, Lines, str]:
+def _first_lines(batch: Any, handler: BatchHandler, reading: Reading) -> tuple[Lines, Lines, str]:
     """Return the first lines as they lie in the file, the first records, and why there are none."""
+    if not rights.may_have_file(handler):
+        return [], [], _("You see only a part of this batch's rows, so the lines of its file are not shown.")
     try:
         with batch.file.open("rb") as file:
             lines = raw_lines(file, reading, LINES)

@@ -243,6 +243,24 @@ def test_who_sees_a_part_of_the_rows_does_not_get_the_whole_file(
     assert client_of(boss).get(reverse("batches:file", args=[own.pk])).status_code == 200
 
 
+def test_who_sees_a_part_of_the_rows_sees_no_lines_of_the_file(
+    boss, things, monkeypatch, client_of, user_with
+):
+    torn = b"Code,Name\nT1,one\nT2,secret,torn\n"
+    batch = make_batch("toy_file", user=boss, file=ContentFile(torn, name="torn.csv"))
+    draft = actions.make("toy_file", boss, file=ContentFile(torn, name="torn.csv"))
+    monkeypatch.setattr(ThingFileHandler, "scope", lambda self, user: Q() if user == boss else Q(code="T1"))
+    pages = [batch_url(batch), batch_url(draft), reverse("batches:unreadable", args=[batch.pk])]
+    user = user_with("view_thingfilebatch", "add_thingfilebatch", "change_thingfilebatch")
+    answers = [client_of(user).get(url) for url in pages]
+    assert [answer.status_code for answer in answers] == [200, 200, 403]
+    for answer in answers:
+        assert "secret" not in text(answer)
+        assert reverse("batches:file", args=[batch.pk]) not in text(answer)
+    for url in pages:
+        assert "secret" in text(client_of(boss).get(url))
+
+
 def test_the_file_cannot_be_swapped_by_any_form(web, things, boss):
     upload(web, BOOK.encode())
     batch = ThingFileBatch.objects.get()
