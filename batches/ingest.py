@@ -200,6 +200,11 @@ def _plain(value: Any) -> Any:
     return value.pk if isinstance(value, models.Model) else value
 
 
+def _names(plan: list[Cells]) -> list[str]:
+    """Return the fields of COPY's lines."""
+    return ["sequence", "source_row", "raw", "issues", *[cells.field for cells in plan]]
+
+
 class FileRows:
     """The rows of a batch's file: read strictly, converted cell by cell, unreadable cells and records kept."""
 
@@ -215,15 +220,10 @@ class FileRows:
         plan = self._plan(reading)
         with self._opened() as file:
             reader = Reader(file, reading, self.batch.original_name, self._keep_bad)
-            names = [
-                "sequence",
-                "source_row",
-                "raw",
-                "issues",
-                *[cells.field for cells in plan],
-            ]
             with closing(ahead(self._lines(reader, plan), WAITING)) as lines:
-                rows = staging.take(names, gathered_lazily(lines, (size // CHUNK for size in landing())))
+                rows = staging.take(
+                    _names(plan), gathered_lazily(lines, (size // CHUNK for size in landing()))
+                )
         if not rows and not self.bad:
             raise FileRefused(
                 _("%(name)r has headings but no records; send a file with at least one.")
@@ -234,6 +234,17 @@ class FileRows:
         self.batch.blank_records = reader.blank
         remember(self.handler)
         return rows
+
+    def add(self, line: int, cells: list[str]) -> int:
+        """Add the row of one record (a cell for each heading) behind the others, checked; return its number."""
+        plan = self._plan(Reading.from_json(self.batch.reading))
+        last = self.handler.rows().order_by().aggregate(last=models.Max("sequence"))["last"]
+        sequence = (last or 0) + 1
+        lines = iter([copy_lines(plan, sequence, [(line, cells)])])
+        Staging(self.handler).take(_names(plan), iter([lines]))
+        if not self.handler.refreshes_in_sql:
+            self.handler.refresh(self.handler.rows().filter(sequence=sequence))
+        return sequence
 
     def _opened(self) -> Any:
         try:

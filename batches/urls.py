@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import downloads, make, overview, page, reading, remedies, rows, shared, verbs
+from .views import downloads, make, overview, page, reading, remedies, rows, shared, unreadable, verbs
 from .views.base import site_page
 
 app_name = "batches"
@@ -22,7 +22,8 @@ urlpatterns = [
     path("<int:number>/progress/", site_page(page.progress), name="progress"),
     path("<int:number>/summary/", site_page(page.summary), name="summary"),
     path("<int:number>/log/", site_page(page.history), name="log"),
-    path("<int:number>/unreadable/", site_page(page.unreadable), name="unreadable"),
+    path("<int:number>/unreadable/", site_page(unreadable.listed), name="unreadable"),
+    path("<int:number>/unreadable/<int:record_id>/", site_page(unreadable.mend), name="mend"),
     path("<int:number>/unknown/<slug:code>/<slug:field>/", site_page(remedies.unknown), name="unknown"),
     path("<int:number>/remembered/", site_page(remedies.remembered), name="remembered"),
     path("<int:number>/shared/<slug:code>/", site_page(shared.shared), name="shared"),

@@ -5,6 +5,7 @@ from .groups import put_back, settle
 from .life import delete, discard, withdraw
 from .make import change_options, make
 from .mappings import map_columns
+from .mend import drop_record, mend_record
 from .readings import set_reading
 from .rows import edit_row, exclude, include, set_value
 from .runs import execute, populate, refresh, start, stop, work
@@ -18,6 +19,7 @@ __all__ = [
     "change_options",
     "delete",
     "discard",
+    "drop_record",
     "edit_row",
     "exclude",
     "execute",
@@ -27,6 +29,7 @@ __all__ = [
     "make",
     "map_columns",
     "map_values",
+    "mend_record",
     "populate",
     "put_back",
     "refresh",

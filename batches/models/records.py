@@ -17,6 +17,8 @@ class Unreadable(models.Model):
     text = models.TextField(_("text"))
     message = models.TextField(_("reason"))
     params = models.JSONField(_("parameters"), default=dict)
+    dropped = models.BooleanField(_("dropped"), default=False)
+    dropped_reason = models.CharField(_("why it is dropped"), max_length=200, default="", blank=True)
 
     class Meta:
         verbose_name = _("unreadable record")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from batches.changes import Change, Create
-from batches.files import CellError, Column
+from batches.files import CellError, Column, copy_converter
 from batches.findings import Finding, Unique
 from batches.handlers import BatchHandler
 from batches.ingest import Repaired
@@ -159,11 +159,12 @@ UNITS = {"ea": "each", "floz": "fl oz", "fl. oz": "fl oz", "fl.oz": "fl oz", "ou
 
 def read_code(with_check_digit: bool) -> Callable[[str], Any]:
     """Return the function that brings a code into its stored form, and tells what it repaired."""
+    undamaged = copy_converter(Column("code", "", kind="code"))
 
     def read(text: str) -> Any:
         if codes.is_right_upc_a(text):
             return text
-        code, repair = codes.normalise(text, add_check_digit=not with_check_digit)
+        code, repair = codes.normalise(undamaged(text) or "", add_check_digit=not with_check_digit)
         if not code:
             raise CellError("code_damaged", {"value": text})
         if not codes.is_valid(code) and codes.kind(code) != codes.Kind.OWN:
