@@ -24,7 +24,7 @@ class Checkout:
     def __init__(self, folder, url, var):
         self.folder = folder
         self.environment = os.environ | {"DATABASE_URL": url, "BATCHSITE_VAR": str(var)}
-        for name in ("DJANGO_SETTINGS_MODULE", "TEST_DATABASE_URL"):
+        for name in ("DJANGO_SETTINGS_MODULE", "TEST_DATABASE_URL", "DJANGO_ALLOW_ASYNC_UNSAFE"):
             self.environment.pop(name, None)
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
         for name in (*CHECKOUT, *(f"tests/{name}" for name in TESTS)):
