@@ -77,7 +77,9 @@ register = registry.register
 
 def find_batch(number: int | str) -> BatchBase:
     """Return the batch of a number, whatever its type. Raises UnknownBatch."""
-    ref = BatchNumber.objects.filter(pk=number).first() if str(number).isdigit() else None
+    # To Python "²" and full-width digits are digits too.
+    plain = str(number).isascii() and str(number).isdigit()
+    ref = BatchNumber.objects.filter(pk=number).first() if plain else None
     if ref is None:
         raise UnknownBatch(_("There is no batch %(number)r.") % {"number": number})
     batch = registry.get(ref.type).model._default_manager.filter(pk=ref.pk).first()

@@ -40,3 +40,10 @@ def test_unknown_type_names_those_that_exist():
 def test_unknown_number(number):
     with pytest.raises(UnknownBatch):
         find_batch(number)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", ["²", "１", "1.0", "-1", "", "9" * 30])
+def test_what_is_no_number_in_plain_digits_names_no_batch(number):
+    with pytest.raises(UnknownBatch):
+        find_batch(number)
