@@ -6,7 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ..exceptions import Refused
+from .. import rights
+from ..exceptions import Forbidden, Refused
 from ..files import Reading
 from ..files.mending import read_record
 from ..handlers import BatchHandler
@@ -57,6 +58,10 @@ def drop_record(
 
 
 def _record(handler: BatchHandler, record_id: int) -> Unreadable:
+    if not rights.may_have_file(handler):
+        raise Forbidden(
+            _("You see only a part of this batch's rows, so its unreadable records are not yours.")
+        )
     found = Unreadable.objects.using(handler.using).filter(batch_id=handler.batch.pk, pk=record_id).first()
     if found is None:
         raise Refused(_("This batch has no such unreadable record any more."))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -260,24 +258,3 @@ def history(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
         batch, handler, events=events[:100], older=more, newest=before is None, subtitle=_("Log")
     )
     return render(request, "history_of_batch.html", context)
-
-
-@require_safe
-@batch_page
-def unreadable(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
-    """Show the records that could not become rows: text of the file, so for those who may have it."""
-    if not rights.may_have_file(handler):
-        raise PermissionDenied(
-            _("You see only a part of this batch's rows, so the records that became none are not shown.")
-        )
-    after = cursor(request.GET.get("after")) or 0
-    records = list(
-        Unreadable.objects.filter(batch_id=batch.pk, source_row__gt=after).order_by(F("source_row"))[
-            : conf("PAGE_ROWS") + 1
-        ]
-    )
-    more = records[conf("PAGE_ROWS") - 1].source_row if len(records) > conf("PAGE_ROWS") else None
-    context = header(
-        batch, handler, records=records[: conf("PAGE_ROWS")], after=more, subtitle=_("Unreadable records")
-    )
-    return render(request, "unreadable.html", context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -29,7 +30,8 @@ KEPT_TEXT = 10_000
 @require_safe
 @batch_page
 def listed(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
-    """Show the records that could not become rows."""
+    """Show the records that could not become rows: text of the file, so for those who may have it."""
+    _must_have_file(handler)
     after = cursor(request.GET.get("after")) or 0
     records = Unreadable.objects.filter(batch_id=batch.pk, source_row__gt=after).order_by(F("source_row"))
     some = list(records[: conf("PAGE_ROWS") + 1])
@@ -46,6 +48,7 @@ def listed(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespo
 def mend(request: HttpRequest, batch: Any, handler: BatchHandler, record_id: int) -> HttpResponse:
     """Show a record as far as it splits, and take its corrected text, or the reason for which it is dropped."""
     must_have_right(request, handler, "edit")
+    _must_have_file(handler)
     record = Unreadable.objects.filter(batch_id=batch.pk, pk=record_id).first() if record_id < 2**63 else None
     if record is None:
         raise Http404(_("This batch has no such unreadable record any more."))
@@ -77,6 +80,13 @@ def mend(request: HttpRequest, batch: Any, handler: BatchHandler, record_id: int
         looked=request.method == "POST", subtitle=_("Line %(n)s") % {"n": record.source_row},
     )  # fmt: skip
     return render(request, "mend.html", context)
+
+
+def _must_have_file(handler: BatchHandler) -> None:
+    if not rights.may_have_file(handler):
+        raise PermissionDenied(
+            _("You see only a part of this batch's rows, so the records that became none are not shown.")
+        )
 
 
 def _drop(request: HttpRequest, batch: Any, record: Unreadable, back: str) -> HttpResponse:

@@ -2,10 +2,14 @@
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db.models import Q
 from django.urls import reverse
 
+from batches import actions
+from batches.exceptions import Forbidden
 from batches.models import Unreadable
 from batches.testing import make_batch
+from tests.toys.batches import ThingFileHandler
 
 from .conftest import batch_url, text
 
@@ -68,3 +72,17 @@ def test_who_may_only_look_mends_and_drops_nothing(client_of, user_with, torn):
 def test_a_record_that_is_not_there_is_not_found(web, torn):
     for pk in (0, 2**62, 2**80):
         assert web.get(reverse("batches:mend", args=[torn.pk, pk])).status_code == 404
+
+
+def test_records_are_not_shown_to_who_sees_a_part_of_the_rows_only(client_of, user_with, torn, monkeypatch):
+    monkeypatch.setattr(ThingFileHandler, "scope", lambda self, user: Q(code="T1"))
+    client = client_of(user_with("view_thingfilebatch", "change_thingfilebatch"))
+    url = mend_url(torn, 3)
+    assert url not in text(client.get(batch_url(torn)))
+    for asked in (url, reverse("batches:unreadable", args=[torn.pk])):
+        assert client.get(asked).status_code == 403
+    assert client.post(url, {"text": "T1,b,red,2", "add": "1"}).status_code == 403
+    record = Unreadable.objects.get(batch=torn.pk, source_row=3)
+    other = user_with("change_thingfilebatch", name="other")
+    with pytest.raises(Forbidden):
+        actions.mend_record(torn, other, record.pk, "T1,b,red,2")
