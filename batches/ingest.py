@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
@@ -247,13 +248,25 @@ class FileRows:
         return sequence
 
     def _opened(self) -> Any:
+        """Return the file that was uploaded. Raises FileRefused where storage has none, or another one."""
+        name = self.batch.original_name
         try:
-            return self.batch.file.open("rb")
+            file = self.batch.file.open("rb")
         except OSError as error:
             raise FileRefused(
-                _("The file %(name)r is no longer in storage; upload it again.")
-                % {"name": self.batch.original_name}
+                _("The file %(name)r is no longer in storage; upload it again.") % {"name": name}
             ) from error
+        digest = hashlib.sha256()
+        for chunk in file.chunks(1 << 20):
+            digest.update(chunk)
+        if self.batch.sha256 and digest.hexdigest() != self.batch.sha256:
+            file.close()
+            raise FileRefused(
+                _("The file %(name)r in storage is not the one that was uploaded; upload it again.")
+                % {"name": name}
+            )
+        file.seek(0)
+        return file
 
     def _plan(self, reading: Reading) -> list[Cells]:
         """Return how the cells of each mapped column become values. Raises FileRefused for a mapping that does not fit."""

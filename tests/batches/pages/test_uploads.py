@@ -278,12 +278,15 @@ def test_the_file_cannot_be_swapped_by_any_form(web, things, boss):
     assert kept_files() == before
 
 
-def test_a_file_that_was_swapped_in_storage_after_mapping_makes_no_rows(web, things, boss):
+@pytest.mark.parametrize(
+    "other", [b"Name,Code,Color,Cost,Box\nT1,EVIL,red,1,First\n", BOOK.encode() + b"EVIL,x,red,1,First\n"]
+)
+def test_a_file_that_was_swapped_in_storage_after_mapping_makes_no_rows(web, things, boss, other):
     upload(web, BOOK.encode())
     batch = ThingFileBatch.objects.get()
     Path(batch.file.path).chmod(0o600)
-    Path(batch.file.path).write_bytes(b"Name,Code,Color,Cost,Box\nT1,EVIL,red,1,First\n")
-    with pytest.raises(FileRefused, match="headings"):
+    Path(batch.file.path).write_bytes(other)
+    with pytest.raises(FileRefused, match="not the one that was uploaded"):
         actions.populate(batch, boss)
     batch.refresh_from_db()
     assert batch.status == Status.DRAFT
