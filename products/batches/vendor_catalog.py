@@ -145,12 +145,8 @@ class VendorCatalogRow(BatchRowBase):
         _("unit cost"), max_digits=14, decimal_places=4, null=True, editable=False
     )
     change = models.DecimalField(_("change"), max_digits=24, decimal_places=4, null=True, editable=False)
-    percent = models.DecimalField(
-        _("change in percent"), max_digits=24, decimal_places=2, null=True, editable=False
-    )
-    margin = models.DecimalField(
-        _("margin in percent"), max_digits=24, decimal_places=2, null=True, editable=False
-    )
+    percent = models.DecimalField(_("change %"), max_digits=24, decimal_places=2, null=True, editable=False)
+    margin = models.DecimalField(_("margin %"), max_digits=24, decimal_places=2, null=True, editable=False)
 
     old_vendor_item_code = models.CharField(max_length=40, null=True, editable=False)
     old_case_size = models.PositiveIntegerField(null=True, editable=False)

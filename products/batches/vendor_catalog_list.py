@@ -10,6 +10,8 @@ from batches.models import Unreadable
 from batches.states import Status
 from products.models import ProductCost
 
+from .vendor_catalog_rules import AMOUNT
+
 SINCE = ("since_new", "since_dearer", "since_cheaper")
 NO_LIST = (Status.DRAFT, Status.POPULATING, Status.WITHDRAWN)
 
@@ -75,6 +77,9 @@ def end_what_is_missing(handler: Any) -> None:
 def last_list(batch: Any) -> int | None:
     """Return the number of the vendor's list before this one that somebody looked at or executed."""
     before = type(batch).objects.filter(vendor=batch.vendor_id, pk__lt=batch.pk).exclude(status__in=NO_LIST)
+    if batch.sha256:
+        # The same file twice has no news.
+        before = before.exclude(sha256=batch.sha256)
     return before.order_by("-pk").values_list("pk", flat=True).first()
 
 
@@ -101,7 +106,8 @@ NOTES = (
     f" WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL),"
     " noted AS (SELECT mine.*, CASE WHEN NOT EXISTS (SELECT FROM last) THEN NULL WHEN last.name IS NULL THEN 'since_new'"
     " WHEN mine.cost > last.cost THEN 'since_dearer' WHEN mine.cost < last.cost THEN 'since_cheaper' END AS code,"
-    " jsonb_build_object('was', last.cost::text, 'now', mine.cost::text) AS params FROM mine LEFT JOIN last USING (name)),"
+    f" jsonb_build_object('was', to_char(last.cost, '{AMOUNT}'), 'now', to_char(mine.cost, '{AMOUNT}')) AS params"
+    " FROM mine LEFT JOIN last USING (name)),"
     " wanted AS (SELECT id, issues, CASE WHEN code IS NULL THEN '[]' ELSE jsonb_build_array(jsonb_build_object("
     "'code', code, 'field', '', 'severity', 'notice', 'keep', true, 'params', params)) END AS note,"
     " COALESCE((SELECT jsonb_agg(e) FROM jsonb_array_elements(issues) e WHERE e ->> 'code' = ANY(%s)), '[]') AS noted,"

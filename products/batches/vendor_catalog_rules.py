@@ -5,7 +5,7 @@
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, Count, Exists, ExpressionWrapper, F, OuterRef, Q, Value, When
+from django.db.models import Case, Count, Exists, ExpressionWrapper, F, Func, OuterRef, Q, Value, When
 from django.db.models.functions import Abs, Coalesce, NullIf, Round
 from django.db.models.lookups import GreaterThan, LessThan
 from django.utils.translation import gettext, gettext_lazy
@@ -27,6 +27,7 @@ MOVED_CASE = (
 ) & SAME_CASE
 # Cells that could not be read are told of already.
 READ = Q(raw__isnull=True)
+AMOUNT = "FM999999999999990.0099"  # as PostgreSQL writes it
 UNEVEN = "0.01"  # by which a unit may cost another than its share of the case, as lists round
 
 
@@ -34,6 +35,11 @@ class Unknown(models.TextChoices):
     ASK = "ask", gettext_lazy("decide in each row")
     CREATE = "create", gettext_lazy("make it")
     SKIP = "skip", gettext_lazy("skip it")
+
+
+def money(amount: Any) -> Func:
+    """Return an amount in words: two decimals, four where a unit costs parts of a cent."""
+    return Func(amount, Value(AMOUNT), function="to_char", output_field=models.CharField())
 
 
 def rules(batch: Any) -> list[Finding]:
@@ -143,9 +149,9 @@ def _costs(batch: Any) -> list[Finding]:
             default=Value(gettext("case cost")),
             output_field=models.CharField(),
         ),
-        "was": Case(When(MOVED_UNIT, then=F("old_unit_cost")), default=F("old_case_cost")),
-        "now": Case(When(MOVED_UNIT, then=F("new_unit_cost")), default=F("new_case_cost")),
-        "by": Abs(F("change")),
+        "was": money(Case(When(MOVED_UNIT, then=F("old_unit_cost")), default=F("old_case_cost"))),
+        "now": money(Case(When(MOVED_UNIT, then=F("new_unit_cost")), default=F("new_case_cost"))),
+        "by": money(Abs(F("change"))),
         "percent": Abs(F("percent")),
     }
     share = Round(F("case_cost") / units, 4)
@@ -162,7 +168,7 @@ def _costs(batch: Any) -> list[Finding]:
             NOTICE,
             FIRST,
             "new_unit_cost",
-            {"now": "new_unit_cost"},
+            {"now": money("new_unit_cost")},
         ),
         Finding(
             "dearer",
@@ -204,7 +210,7 @@ def _costs(batch: Any) -> list[Finding]:
             & Q(unit_cost__isnull=False)
             & Q(GreaterThan(uneven, Value(UNEVEN, models.DecimalField()))),
             "unit_cost",
-            {"unit": "unit_cost", "share": share},
+            {"unit": money("unit_cost"), "share": money(share)},
         ),
         Finding(
             "no_cost",
@@ -236,7 +242,7 @@ def _margins() -> list[Finding]:
             WARNING,
             counts & Q(LessThan(price, F("new_unit_cost"))),
             "new_unit_cost",
-            {"price": price, "cost": "new_unit_cost"},
+            {"price": price, "cost": money("new_unit_cost")},
         ),
         Finding(
             "margin_low",
@@ -266,7 +272,7 @@ def _ends() -> list[Finding]:
             "",
             {
                 "item": NullIf(F("ended__vendor_item_code"), Value("")),
-                "cost": F("ended__unit_cost"),
+                "cost": money("ended__unit_cost"),
                 "sold": "last_sold",
             },
         ),

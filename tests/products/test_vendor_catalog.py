@@ -68,8 +68,8 @@ def test_costs_go_up_and_down_with_amount_and_percent(boss, acme):
     up, down, same = (cost_of(acme, f"A{n}") for n in (1, 2, 3))
     batch = catalog(boss, acme, "A1,,,12,27.00,", "A2,,,,,1.50", "A3,,,12,24.00,2.00")
     assert found(batch) == {"dearer": 1, "cheaper": 1}
-    assert sentence(batch, "dearer") == "The unit cost rises from 2.0000 to 2.2500: by 0.2500, 12.50 %."
-    assert sentence(batch, "cheaper") == "The unit cost falls from 2.0000 to 1.5000: by 0.5000, 25.00 %."
+    assert sentence(batch, "dearer") == "The unit cost rises from 2.00 to 2.25: by 0.25, 12.50 %."
+    assert sentence(batch, "cheaper") == "The unit cost falls from 2.00 to 1.50: by 0.50, 25.00 %."
     assert list(batch.rows.values_list("change", "percent")) == [
         (Decimal("0.25"), Decimal("12.5")), (Decimal("-0.5"), Decimal(-25)), (None, None)
     ]  # fmt: skip
@@ -229,7 +229,7 @@ def test_findings_of_a_list(boss, acme):
         "At the price 4.00 the margin is then 37.50 %; the department's target is 40.00 %."
     )
     assert sentence(batch, "case_size_changed") == "The case had 12 units and has 10."
-    assert "moves from 2.0000 to 9.0000, by 350.00 %" in sentence(batch, "implausible")
+    assert "moves from 2.00 to 9.00, by 350.00 %" in sentence(batch, "implausible")
 
 
 def test_case_cost_alone_can_move(boss, acme):

@@ -40,7 +40,7 @@ def test_missing_costs_are_rows_of_their_own_excluded_at_first(boss, acme):
     assert (row.sequence, row.source_row, row.last_sold) == (11, None, date(2026, 11, 10))
     assert row.removed_reason == "Not in the list; put it back to end the cost."
     assert sentence(batch, "no_longer_listed") == (
-        "It is not in the list any more (item code A9, unit cost 2.0000); last sold: 2026-11-10."
+        "It is not in the list any more (item code A9, unit cost 2.00); last sold: 2026-11-10."
     )
     assert found(batch) == {"product_unknown": 1, "no_longer_listed": 1, "last_cost": 1}
     assert "Costs that are not in the list: 1; those" in actions.handler_of(batch).describe_execution()
@@ -139,7 +139,7 @@ def test_since_their_last_list(boss, acme, client):
     assert second.last_list_id == first.pk
     counts = dict(tiles_of(second))[f"Since their last file, {first.shown_number}"]
     assert counts == [("New", 1), ("Dropped", 1), ("Dearer", 1), ("Cheaper", 1)]
-    assert sentence(second, "since_dearer") == "In their last list it cost 2.0000, now 2.5000."
+    assert sentence(second, "since_dearer") == "In their last list it cost 2.00, now 2.50."
     client.force_login(boss)
     page = client.get(reverse("batches:batch", args=[second.pk]), follow=True).content.decode()
     assert "Since their last file" in page
@@ -157,6 +157,8 @@ def test_lists_that_were_withdrawn_or_are_of_others_do_not_count(boss, acme):
     batch = catalog(boss, acme, *lines(0, 1), head=HEAD)
     assert batch.last_list_id == first.pk
     assert found(batch)["since_new"] == 1
+    again = catalog(boss, acme, *lines(0, 1), head=HEAD)
+    assert again.last_list_id == first.pk, "the same file has no news"
     actions.withdraw(first, boss, comment="wrong file, too")
     actions.refresh(batch, boss)
     assert batch.last_list_id is None
