@@ -6,6 +6,7 @@ from .life import delete, discard, withdraw
 from .make import change_options, make
 from .mappings import map_columns
 from .mend import drop_record, mend_record
+from .proposals import answers
 from .readings import set_reading
 from .rows import edit_row, exclude, include, set_value
 from .runs import execute, populate, refresh, start, stop, work
@@ -16,6 +17,7 @@ __all__ = [
     "PAGE",
     "TASK",
     "Door",
+    "answers",
     "change_options",
     "delete",
     "discard",

@@ -22,7 +22,8 @@ from ..registry import registry
 from ..states import Status
 from .base import changing, storable
 from .mappings import Said, checked_mapping
-from .proposals import clean_options, named, propose, use_saved
+from .options import clean_options
+from .proposals import named, propose, use_saved
 
 
 def make(

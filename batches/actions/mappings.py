@@ -15,16 +15,29 @@ from ..handlers import BatchHandler
 from ..log import CODE, Door
 from ..models import BatchBase
 from .base import changing, storable
+from .options import clean_options
 
 Said = str | dict[str, Any] | Use
 NUMBERS = ("decimal", "integer")
 
 
-def map_columns(batch: BatchBase, user: Any, mapping: Mapping[str, Said], *, door: Door = CODE) -> None:
-    """Say what each field is filled with: a heading of the file, or a `Use`. Raises Refused."""
+def map_columns(
+    batch: BatchBase,
+    user: Any,
+    mapping: Mapping[str, Said],
+    *,
+    options: Mapping[str, Any] | None = None,
+    door: Door = CODE,
+) -> None:
+    """Say what each field is filled with (a heading of the file, or a `Use`), and set options of the draft with it. Raises Refused."""
     with changing(batch, "prepare", user, door) as change:
         change.batch.mapping = checked_mapping(change.handler, change.batch, mapping)
         change.data = {"mapping": change.batch.mapping}
+        if options:
+            for name, value in clean_options(type(change.handler), dict(options)).items():
+                setattr(change.batch, name, value)
+            change.data["options"] = {name: str(value) for name, value in options.items()}
+            change.touched()
 
 
 def checked_mapping(handler: BatchHandler, batch: Any, mapping: Mapping[str, Said]) -> dict[str, Any]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import models
+from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from .. import saved_mappings
 from ..exceptions import FileRefused, Refused
-from ..files import Reading, preview, read_headings, suggest
+from ..files import Reading, Survey, preview, read_headings, suggest, survey
 from ..files.uses import Use
-from ..handlers import BatchHandler
+from ..handlers import BatchHandler, Proposal
 from ..models import SavedMapping
 from .mappings import checked_mapping
+from .options import clean_options
 
 SAMPLE_ROWS = 50
+# Records that tell what columns hold.
+SURVEYED = 50_000
 # A file whose headings are not found where they are proposed is tried as so many of the sender's last files were read.
 TRIED = 5
-YES, NO = {"yes", "true", "on", "1"}, {"no", "false", "off", "0"}
 
 
 def propose(
@@ -32,6 +35,7 @@ def propose(
     Options that are not `given` follow what was saved or what the file tells for certain.
     """
     batch: Any = handler.batch
+    given = set(given)
     saved, known = _known(handler, file, reading)
     apply_reading(batch, known)
     if saved is not None:
@@ -41,11 +45,14 @@ def propose(
             # The type has changed since then.
             saved = None
         else:
-            _take_options(handler, saved.options, given)
-            return saved
-    apply_reading(batch, reading)
-    batch.mapping = suggested(handler, file, reading)
-    return None
+            given |= _take_options(handler, saved.options, given)
+    if saved is None:
+        apply_reading(batch, reading)
+        batch.mapping = suggested(handler, file, reading)
+    for name, proposal in answers(handler, file).items():
+        if proposal.sure and name not in given:
+            setattr(batch, name, proposal.value)
+    return saved
 
 
 def in_these_words(mapping: dict[str, Any], headings: Sequence[str]) -> dict[str, Any]:
@@ -81,12 +88,44 @@ def named(handler_class: type[BatchHandler], name: str) -> SavedMapping:
 
 
 def suggested(handler: BatchHandler, file: Any, reading: Reading) -> dict[str, Any]:
-    """Return the mapping that headings and first rows suggest."""
+    """Return the mapping that headings and content suggest."""
     file.seek(0)
     sample = preview(file, reading, SAMPLE_ROWS)
-    mark = reading.decimal_mark or None
-    found = suggest(reading.headings, sample, handler.get_columns(), decimal_mark=mark)
+    columns = handler.get_columns()
+    codes = {}
+    if any(column.kind == "code" for column in columns):
+        facts = surveyed(handler.batch, file, reading).columns
+        codes = {heading: fact.check_digits + fact.short_by_one for heading, fact in facts.items()}
+    found = suggest(reading.headings, sample, columns, codes, reading.decimal_mark or None)
     return {field: reading.headings[index] for field, index in found.items()}
+
+
+def answers(
+    handler: BatchHandler, file: Any, mapping: Mapping[str, Any] | None = None
+) -> dict[str, Proposal]:
+    """Return what the file tells about the batch's options, mapped as it is or as `mapping` says."""
+    if not handler.options_from_file:
+        return {}
+    batch: Any = handler.batch
+    uses = {field: Use.from_json(said) for field, said in (mapping or batch.mapping).items()}
+    headings = {field: use.column for field, use in uses.items() if use.column}
+    found = handler.proposals(surveyed(batch, file, Reading.from_json(batch.reading)), headings)
+    return {name: found[name] for name in handler.options_from_file if name in found}
+
+
+def surveyed(batch: Any, file: Any, reading: Reading) -> Survey:
+    """Return what the file's columns hold; nothing where that cannot be told. Kept for the pages that ask again."""
+    how = json.dumps(reading.to_json(), sort_keys=True)
+    key = f"batches-survey-{hashlib.sha256(f'{batch.sha256}/{how}'.encode()).hexdigest()}"
+    found: Survey | None = cache.get(key)
+    if found is None:
+        file.seek(0)
+        try:
+            found = survey(file, reading, batch.original_name, SURVEYED)
+        except FileRefused:
+            found = Survey()
+        cache.set(key, found, 3600)
+    return found
 
 
 def apply_reading(batch: Any, reading: Reading) -> None:
@@ -128,8 +167,12 @@ def _restyled(
     return found if saved_mappings.fingerprint(found.headings) == saved.fingerprint else None
 
 
-def _take_options(handler: BatchHandler, saved: dict[str, str], given: Collection[str]) -> None:
-    """Let options that depend on the file and were not given be what they were for the last one, where that still holds."""
+def _take_options(handler: BatchHandler, saved: dict[str, str], given: Collection[str]) -> set[str]:
+    """Let options that depend on the file and were not given be what they were for the last one, where that still holds.
+
+    Returns those that are.
+    """
+    taken = set()
     for name in handler.options_from_file:
         if name in saved and name not in given:
             try:
@@ -137,37 +180,5 @@ def _take_options(handler: BatchHandler, saved: dict[str, str], given: Collectio
             except Refused:
                 continue
             setattr(handler.batch, name, values[name])
-
-
-def clean_options(handler_class: type[BatchHandler], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the header's option columns from text or values. Raises Refused, naming the option."""
-    cleaned = {}
-    for name, value in given.items():
-        if name not in handler_class.options:
-            known = ", ".join(handler_class.options) or _("none")
-            raise Refused(
-                _("There is no option %(name)r; this type has: %(known)s.") % {"name": name, "known": known}
-            )
-        field: Any = handler_class.model._meta.get_field(name)
-        try:
-            found = _from_text(field, value) if isinstance(value, str) else value
-            cleaned[name] = field.clean(getattr(found, "pk", found), None)
-            if field.is_relation:
-                cleaned[name] = field.related_model._default_manager.get(pk=cleaned[name])
-        except ValidationError as error:
-            raise Refused(
-                _("The option %(name)s cannot be %(value)r: %(why)s")
-                % {"name": name, "value": value, "why": " ".join(error.messages)}
-            ) from None
-    return cleaned
-
-
-def _from_text(field: Any, text: str) -> Any:
-    """Return the value of an option's text. Raises ValidationError."""
-    if not isinstance(field, models.BooleanField):
-        return field.formfield().clean(text)
-    # A form's check box takes every word for yes, "no" too.
-    word = text.strip().lower()
-    if word not in YES and word not in NO:
-        raise ValidationError(_("it is neither yes nor no."))
-    return word in YES
+            taken.add(name)
+    return taken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
@@ -23,7 +24,7 @@ NO_CHECK = {10, 11, 12}
 
 @dataclass
 class Facts:
-    """What a column holds; the shares are of its filled cells.
+    """What a column holds; the shares are of its filled cells. `alone`: cells whose value no other cell has.
 
     `check_digits`: digits with a valid check digit. `short_by_one`: digits that are valid once the leading zeros that they lost
     are put back. `without`: digits that would be valid only with a check digit added. `numbers` and `dates`: written so.
@@ -31,6 +32,7 @@ class Facts:
 
     filled: int = 0
     distinct: int = 0
+    alone: int = 0
     check_digits: float = 0.0
     short_by_one: float = 0.0
     without: float = 0.0
@@ -89,7 +91,8 @@ class _Column:
         """Return what was found."""
         filled = len(self.hashes)
         shares = {name: count / filled if filled else 0.0 for name, count in self.counts.items()}
-        return Facts(filled, len(set(self.hashes)), **shares)
+        times = Counter(self.hashes)
+        return Facts(filled, len(times), sum(n == 1 for n in times.values()), **shares)
 
 
 def has_check_digit(digits: str) -> bool:

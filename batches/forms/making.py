@@ -25,7 +25,10 @@ def make_form(handler: BatchHandler) -> type[forms.ModelForm]:
         ),
     )
     names = ["file", *options.base_fields]
-    return type("MakeForm", (options,), {"file": file, "field_order": names})
+    form: Any = type("MakeForm", (options,), {"file": file, "field_order": names})
+    for name in handler.options_from_file:
+        form.base_fields.pop(name, None)
+    return form
 
 
 def option_values(handler: BatchHandler, cleaned: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -13,7 +14,7 @@ from ..actions.mappings import NUMBERS, check_use
 from ..exceptions import Refused
 from ..files import Column, Reading
 from ..files.uses import Use
-from ..handlers import BatchHandler
+from ..handlers import BatchHandler, Proposal
 
 EMPTY_WORDS = {
     "keep": gettext_lazy("keeps what is there"),
@@ -108,3 +109,28 @@ class MappingForm(forms.Form):
         use = Use(column=heading, empty=empty, **said)
         check_use(self.handler, column, use, self.reading)
         self.uses[column.field] = use
+
+
+class FileOptionsForm(forms.Form):
+    """The options that the file answers: with what it tells, and asked where that is not certain."""
+
+    def __init__(
+        self, data: Any, handler: BatchHandler, proposals: Mapping[str, Proposal], known: bool = False
+    ) -> None:
+        """With `known`, the same was answered for the last such file, so that nothing is asked."""
+        super().__init__(data, prefix="opt")
+        for name, proposal in proposals.items():
+            field: Any = handler.model._meta.get_field(name)
+            certain = proposal.sure or known
+            choices = list(field.choices or ((True, _("Yes")), (False, _("No"))))
+            now = getattr(handler.batch, name)
+            self.fields[name] = forms.ChoiceField(
+                label=capfirst(field.verbose_name), help_text=proposal.sentence, required=not certain,
+                choices=choices if certain else [("", _("– choose –")), *choices],
+                initial=str(now) if certain else "",
+                error_messages={"required": _("The file does not tell for certain; choose.")},
+            )  # fmt: skip
+
+    def values(self) -> dict[str, str]:
+        """Return the options that were sent, as text."""
+        return {name: value for name, value in self.cleaned_data.items() if value != ""}

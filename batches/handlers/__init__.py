@@ -1,5 +1,5 @@
 """What a batch type is."""
 
-from .base import BatchHandler
+from .base import BatchHandler, Proposal
 
-__all__ = ["BatchHandler"]
+__all__ = ["BatchHandler", "Proposal"]

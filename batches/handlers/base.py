@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django import forms
 from django.db import models
@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from .. import sql
+from ..files import Survey
 from ..ingest import FileRows, Staging
 from ..models import TAKES_PART, BatchBase, BatchRowBase, FileBatchMixin, Run
 from ..peers import PeerCheck
@@ -26,6 +27,14 @@ Row = Any
 Progress = Callable[[int], None]
 # Its word, its number, and the filter of the rows that it counts, such as {"finding": "dearer:new_cost"}, if there are any.
 Tile = tuple[str, int, dict[str, str] | None]
+
+
+class Proposal(NamedTuple):
+    """What a file tells about an option: the value, a sentence that says why, and whether that is certain or has to be asked."""
+
+    value: Any
+    sentence: str
+    sure: bool
 
 
 class BatchHandler(Declarations):
@@ -112,6 +121,10 @@ class BatchHandler(Declarations):
     def source_of(self) -> str:
         """Return who sent the batch's file, such as a vendor's code, or ''; what is saved for one sender serves its next file."""
         return ""
+
+    def proposals(self, survey: Survey, headings: Mapping[str, str]) -> dict[str, Proposal]:
+        """Return what the file tells about options in `options_from_file`; `headings` is field -> column of the file."""
+        return {}
 
     def tiles(self, data: dict[str, Any]) -> list[tuple[str, list[Tile]]]:
         """Return groups of tiles of this type: heading, and word, number and filter of each; `data` are the batch's figures."""

@@ -18,7 +18,7 @@ from ..models import BatchBase
 from ..registry import registry
 from ..states import VERB, Status
 from .base import batch_page, batch_url, go, header, may_see, must_have_right, render, told
-from .reading import mapping_context
+from .reading import file_options, mapping_context
 
 
 @require_http_methods(["GET", "POST"])
@@ -82,14 +82,16 @@ def map_columns(request: HttpRequest, batch: Any, handler: BatchHandler) -> Http
     if batch.status != Status.DRAFT or not handler.reads_file:
         return told(request, _refused(batch, request), batch_url(batch))
     form = MappingForm(request.POST, handler, Reading.from_json(batch.reading), batch.mapping)
-    if form.is_valid():
+    asked = file_options(request, batch, handler, form)
+    if form.is_valid() and asked.is_valid():
         try:
-            actions.map_columns(batch, request.user, form.uses, door=actions.PAGE)
+            values = asked.values()
+            actions.map_columns(batch, request.user, form.uses, options=values, door=actions.PAGE)
             actions.start(batch, "populate", request.user, door=actions.PAGE)
         except BatchError as error:
             return told(request, error, batch_url(batch))
         return go(request, batch_url(batch))
-    context = header(batch, handler, **mapping_context(request, batch, handler, form))
+    context = header(batch, handler, **mapping_context(request, batch, handler, form, asked=asked))
     return render(request, "mapping.html", context, status=422)
 
 

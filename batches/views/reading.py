@@ -12,7 +12,7 @@ from .. import actions, rights, saved_mappings
 from ..exceptions import BatchError
 from ..files import Reading, preview, raw_lines
 from ..files.headings import column_letter
-from ..forms import MappingForm, ReadingForm
+from ..forms import FileOptionsForm, MappingForm, ReadingForm
 from ..handlers import BatchHandler
 from ..models import BatchBase, SavedMapping
 from ..states import Status
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
 def mapping_context(
     request: HttpRequest, batch: Any, handler: BatchHandler,
-    form: MappingForm | None = None, reading_form: ReadingForm | None = None,
+    form: MappingForm | None = None, reading_form: ReadingForm | None = None, asked: FileOptionsForm | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what the page shows: the file's first lines and how they are read, the fields and what fills them."""
     reading = Reading.from_json(batch.reading)
@@ -54,11 +54,30 @@ def mapping_context(
         "lines": [(line, cells, _role(line, reading, lines)) for line, cells in lines],
         "unmapped": [heading for heading in reading.headings if heading not in goes_to],
         "same_file": _same_file(batch), "saved": _saved(handler, batch, reading),
+        "asked": asked or file_options(request, batch, handler),
         "may_map": rights.may(type(batch), "prepare", request.user),
     }  # fmt: skip
 
 
 Lines = list[tuple[int, list[str]]]
+
+
+def file_options(
+    request: HttpRequest, batch: Any, handler: BatchHandler, form: MappingForm | None = None
+) -> FileOptionsForm:
+    """Return the form of the options that the file answers, mapped as `form` says where it was sent."""
+    mapping = None
+    if form is not None and form.is_valid():
+        mapping = {field: use.to_json() for field, use in form.uses.items()}
+    try:
+        with batch.file.open("rb") as file:
+            answers = actions.answers(handler, file, mapping)
+    except OSError:
+        answers = {}
+    saved = _saved(handler, batch, Reading.from_json(batch.reading)) if answers else None
+    return FileOptionsForm(
+        request.POST if form is not None else None, handler, answers, known=saved is not None
+    )
 
 
 def _first_lines(batch: Any, handler: BatchHandler, reading: Reading) -> tuple[Lines, Lines, str]:

@@ -2,7 +2,7 @@
 
 # long: a batch type is one file: header, row and handler.
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,9 +15,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from batches.changes import Change, Create
-from batches.files import CellError, Column, copy_converter
+from batches.files import CellError, Column, Survey, copy_converter
 from batches.findings import Finding, Unique
-from batches.handlers import BatchHandler
+from batches.handlers import BatchHandler, Proposal
 from batches.ingest import Repaired
 from batches.models import BatchBase, BatchKey, BatchRowBase, FileBatchMixin, Link
 from batches.pipeline import Lookup
@@ -26,6 +26,8 @@ from batches.states import Severity
 from products import codes
 from products.models import Brand, Category, Department, Product, ProductCost, Vendor
 from products.scopes import departments_of
+
+from .file_answers import check_digits, match_by
 
 
 class Unknown(models.TextChoices):
@@ -200,6 +202,7 @@ class ProductFileHandler(BatchHandler):
         "new_brands",
         "new_vendors",
     )
+    options_from_file = ("match_by", "codes_have_check_digit")
     # fmt: off
     columns = (
         Column("number", _("Number"), max_length=60, aliases=(
@@ -296,6 +299,14 @@ class ProductFileHandler(BatchHandler):
         if self.batch.match_by != ProductFileBatch.MatchBy.AUTO:
             return str(self.batch.match_by)
         return "number" if "number" in self.batch.mapping else "code"
+
+    def proposals(self, survey: Survey, headings: Mapping[str, str]) -> dict[str, Proposal]:
+        """Tell from the file what identifies its products, and whether their codes carry a check digit."""
+        found = {
+            "match_by": match_by(survey, headings),
+            "codes_have_check_digit": check_digits(survey, headings.get("code")),
+        }
+        return {name: proposal for name, proposal in found.items() if proposal is not None}
 
     def converters(self) -> dict[str, Callable[[str], Any]]:
         """Bring codes and units into the form in which products have them."""
