@@ -4,9 +4,10 @@ from django.apps import apps
 from django.contrib import admin
 from django.utils.module_loading import autodiscover_modules
 
-from ..models import SavedValue
+from ..models import SavedMapping, SavedValue
 from ..registry import registry
 from .batch import BatchAdmin
+from .mappings import SavedMappingAdmin
 from .values import SavedValueAdmin
 
 __all__ = ["BatchAdmin", "register_types"]
@@ -18,8 +19,9 @@ def register_types() -> None:
         return
     # First what the apps register themselves: a type's own page, with a BatchAdmin of its own, wins.
     autodiscover_modules("admin", register_to=admin.site)
-    if not admin.site.is_registered(SavedValue):
-        admin.site.register(SavedValue, SavedValueAdmin)
+    for model, page in ((SavedMapping, SavedMappingAdmin), (SavedValue, SavedValueAdmin)):
+        if not admin.site.is_registered(model):
+            admin.site.register(model, page)
     for handler in registry.all():
         if not admin.site.is_registered(handler.model):
             admin.site.register(handler.model, BatchAdmin)

@@ -102,6 +102,11 @@ def grant_batch_permissions() -> None:
         for handler in registry.all():
             options = handler.model._meta
             grant(group, [f"{options.app_label}.{verb}_{options.model_name}" for verb in names])
+    remembered = ("savedmapping", "savedvalue")
+    grant("Buyers", [f"batches.view_{name}" for name in remembered])
+    grant(
+        "Managers", [f"batches.{verb}_{name}" for verb in ("view", "change", "delete") for name in remembered]
+    )
     # What a price book may bring along: a maker or a kind of goods that the store did not have.
     grant("Buyers", ["products.add_brand", "products.add_category"])
 
