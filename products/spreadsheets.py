@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import QuerySet
 from django.http import (
     FileResponse,
@@ -26,6 +26,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from import_export.admin import ImportExportModelAdmin
 from import_export.formats.base_formats import CSV, XLSX
+from import_export.forms import ImportForm
 from import_export.signals import post_export
 from import_export.tmp_storages import TempFolderStorage
 
@@ -36,6 +37,7 @@ from batches.files.guard import unguard
 PREFIX = "batchsite-import-"
 OWN = re.compile(rf"{PREFIX}[a-z0-9_]+").fullmatch
 KEPT_SECONDS = 3600
+MAX_IMPORT_BYTES = 5 * 1024 * 1024
 SPOOLED = 1 << 20
 
 
@@ -62,10 +64,27 @@ class WaitingUpload(TempFolderStorage):
                     path.unlink()
 
 
+class SmallImportForm(ImportForm):
+    """The form of an import, which is read into memory and looked at within one request: large files are for batches."""
+
+    def clean_import_file(self) -> Any:
+        """Refuse a large file before it is read."""
+        file = self.cleaned_data["import_file"]
+        if file.size > MAX_IMPORT_BYTES:
+            raise ValidationError(
+                _(
+                    "The file has %(size)d bytes; at most %(limit)d are imported here. Make a batch of it instead."
+                )
+                % {"size": file.size, "limit": MAX_IMPORT_BYTES}
+            )
+        return file
+
+
 class SpreadsheetAdmin(ImportExportModelAdmin):
-    """Import and export that hold in memory neither the rows nor the file that they make."""
+    """Import and export: the latter holds in memory neither the rows nor the file that it makes."""
 
     tmp_storage_class = WaitingUpload
+    import_form_class = SmallImportForm
 
     def import_action(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Show what an import would do; an upload that cannot be confirmed is removed at once."""

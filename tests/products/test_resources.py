@@ -149,6 +149,14 @@ def test_an_upload_that_is_refused_or_imported_leaves_no_file(client, boss):
     assert waiting() == before
 
 
+def test_a_large_file_is_for_a_batch(client, boss):
+    before = waiting()
+    file = SimpleUploadedFile("file.csv", b"number,name\n" + b"1,Dairy\n" * 700_000)
+    answer = client.post(page("department", view="import"), {"format": 0, "import_file": file})
+    assert "Make a batch of it instead" in answer.content.decode()
+    assert waiting() == before
+
+
 def test_an_upload_that_nobody_confirms_is_removed_later(client, boss):
     before = waiting()
     file = SimpleUploadedFile("file.csv", b"number,name\n1,Dairy\n")
