@@ -73,8 +73,10 @@ def mend(request: HttpRequest, batch: Any, handler: BatchHandler, record_id: int
     reading = Reading.from_json(batch.reading)
     if not why:
         _cells, why = read_record(reading, text, record.source_row)
+    cells = split_record(reading, text)
     context = header(
-        batch, handler, record=record, text=text, why=why, cells=split_record(reading, text), form=ReasonForm(),
+        batch, handler, record=record, text=text, why=why, cells=cells, form=ReasonForm(),
+        found=sum(cell.cell is not None for cell in cells),
         expected=len(reading.headings) + reading.extra, cut=len(record.text) >= KEPT_TEXT, back_url=back,
         delimiter=reading.delimiter_label if reading.delimiter else _("tab"), tab=delimiter_of(reading) == "\t",
         looked=request.method == "POST", subtitle=_("Line %(n)s") % {"n": record.source_row},

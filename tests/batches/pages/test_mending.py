@@ -34,6 +34,7 @@ def test_the_lists_lead_to_a_record_and_the_record_to_its_row(web, torn):
     html = text(web.get(url))
     assert "T2,&lt;b&gt;" in html
     assert "missing" in html
+    assert "2 / 4" in html
     assert "Row 3 has 2 cell(s), but 4 were expected" in html
     assert "no heading" in text(web.get(mend_url(torn, 4)))
     html = text(web.post(url, {"text": "T2,b,green,2", "look": "1"}))
