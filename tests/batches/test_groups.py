@@ -1,5 +1,9 @@
 """Rows that share what only one may have: one decision for all groups, what it leaves behind, and back."""
 
+import random
+from collections import Counter
+from contextlib import suppress
+
 import pytest
 from django.core.files.base import ContentFile
 from django.db.models import Q
@@ -10,7 +14,7 @@ from batches.exceptions import Forbidden, Refused
 from batches.figures import figures
 from batches.files import Column
 from batches.findings import Unique
-from batches.groups import Groups, comparable, rule_of
+from batches.groups import KEEPS, Groups, comparable, rule_of
 from batches.models import Event
 from batches.testing import make_batch
 from tests.toys.batches import PriceHandler, ThingFileHandler
@@ -186,3 +190,32 @@ def test_only_a_field_of_the_rule_that_may_be_empty_is_given_up(monkeypatch, giv
     monkeypatch.setattr(ThingFileHandler, "unique", [rule])
     handler = ThingFileHandler(ThingFileHandler.model())
     assert [fault.id for fault in checks.check(handler)] == ["batches.E034"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_decided_edited_and_put_back_the_findings_are_those_of_the_rows(names_alone, boss, seed):
+    pick = random.Random(seed)
+    lines = [f"K{n},{pick.choice('pqrs')},{n},2026-01-{1 + n % 28:02}" for n in range(25)]
+    file = ContentFile("\n".join(["Code,Name,Cost,Bought", *lines]).encode(), name="some.csv")
+    batch = make_batch("toy_file", user=boss, file=file)
+    rows = batch.rows.all()
+    for _step in range(15):
+        some = rows.filter(name=pick.choice("pqrs"))
+        decision = {"keep": pick.choice(KEEPS), "by": "price", "others": pick.choice(["give_up", "exclude"])}
+        steps = [
+            lambda: actions.settle(batch, boss, "shared_name", rows=some, **decision),  # noqa: B023
+            lambda: actions.put_back(batch, boss, "shared_name"),
+            lambda: actions.exclude(batch, boss, some, reason="so"),  # noqa: B023
+            lambda: actions.include(batch, boss, rows.all()),
+            lambda: actions.edit_row(batch, boss, pick.choice(rows.all()).pk, {"name": pick.choice("pqrs")}),
+            lambda: actions.refresh(batch, boss),
+        ]
+        with suppress(Refused):
+            pick.choice(steps)()
+        names = Counter(row.name for row in rows.all() if not row.removed and row.name)
+        for row in rows.all():
+            found = [entry["code"] for entry in row.issues or []]
+            shared = not row.removed and names[row.name] > 1
+            assert found.count("shared_name") == shared, (row.code, row.name, found)
+            assert found.count("given_up") + found.count("given_up_to") == (row.name is None)
+            assert (row.status == "error") == shared
