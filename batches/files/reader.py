@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from operator import itemgetter
@@ -15,6 +17,13 @@ from .sources import Source, opened
 
 if TYPE_CHECKING:
     from .reading import Reading
+
+
+def record_text(cells: list[str], delimiter: str) -> str:
+    """Return cells as the text of one record, quoted where need be, so that it splits into the same cells again."""
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter).writerow(cells)
+    return text.getvalue().removesuffix("\r\n")
 
 
 class Reader:
@@ -110,7 +119,7 @@ class Reader:
                 at = next(at for at in others if cells[at].strip())
                 column = column_letter(at + self.reading.first_column)
                 params = {"row": line, "column": column, "value": shorten(cells[at].strip())}
-                text = (self.reading.delimiter or "\t").join(cells)
+                text = record_text(cells, self.reading.delimiter or "\t")
                 self._on_bad(BadRecord(line, text, "unnamed_column", params))
             else:
                 yield line, list(pick(cells)[:width])

@@ -1,6 +1,7 @@
 """Records that could not become rows: read again as a person corrected them, or dropped."""
 
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from django.core.files.base import ContentFile
@@ -8,7 +9,7 @@ from django.core.files.base import ContentFile
 from batches import actions
 from batches.exceptions import Forbidden, Refused
 from batches.figures import figures
-from batches.files import Reading
+from batches.files import Reader, Reading
 from batches.files.mending import read_record, split_record
 from batches.models import Event, Unreadable
 from batches.testing import make_batch
@@ -136,3 +137,13 @@ def test_a_record_is_shown_as_far_as_it_splits():
 def test_a_record_of_a_sheet_is_mended_with_tabs():
     reading = Reading("xlsx", sheet="S", headings=["a", "b"], heading_row=3, skip_end=2, first_row=9)
     assert read_record(reading, "1\t2, 3", 12) == (["1", "2, 3"], "")
+
+
+def test_a_record_with_a_value_under_no_heading_is_kept_so_that_it_splits_again():
+    lines = b'a,b,\n"1, or ""one""",2,\n"x, y",4,5\n'
+    reading = Reading("csv", "utf-8", ",", headings=["a", "b"], columns=[0, 1], extra=1)
+    reader = Reader(BytesIO(lines), reading, "torn.csv")
+    assert [cells for _line, cells in reader.records()] == [['1, or "one"', "2"]]
+    (bad,) = reader.unreadable
+    assert bad.text == '"x, y",4,5'
+    assert [cell.cell for cell in split_record(reading, bad.text)] == ["x, y", "4", "5"]
