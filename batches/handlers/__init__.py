@@ -1,5 +1,5 @@
 """What a batch type is."""
 
-from .base import BatchHandler, Proposal
+from .base import BatchHandler, Proposal, Tile
 
-__all__ = ["BatchHandler", "Proposal"]
+__all__ = ["BatchHandler", "Proposal", "Tile"]

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
-from ..handlers import BatchHandler
-from ..handlers.base import Tile
+from ..handlers import BatchHandler, Tile
 from ..states import RowAction, RowStatus, Status
 from ..words import ICONS, action_word, whole
 

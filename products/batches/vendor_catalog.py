@@ -2,7 +2,7 @@
 
 # long: a batch type is one file: header, row and handler.
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,16 +16,16 @@ from django.utils.translation import gettext_lazy as _
 
 from batches.changes import Change, Create, Delete
 from batches.exceptions import Refused
-from batches.files import Column
+from batches.files import Column, Survey
 from batches.findings import Finding, Unique
-from batches.handlers import BatchHandler
-from batches.handlers.base import Tile
+from batches.handlers import BatchHandler, Proposal, Tile
 from batches.models import BatchBase, BatchKey, BatchNumber, BatchRowBase, FileBatchMixin, Link
 from batches.pipeline import Lookup
 from batches.registry import register
 from products.models import Product, ProductCost, Vendor
 from products.scopes import departments_of
 
+from .file_answers import check_digits
 from .product_file import COST_LIMIT, read_code
 from .vendor_catalog_list import about_ends, end_what_is_missing, ends, note_what_moved
 from .vendor_catalog_rules import LISTED, MOVED_CASE, MOVED_UNIT, SAME_CASE, Unknown, rules
@@ -218,12 +218,13 @@ class VendorCatalogHandler(BatchHandler):
         "whole_list",
         "most_ended",
     )
+    options_from_file = ("codes_have_check_digit",)
     # fmt: off
     columns = (
         Column("vendor_item_code", _("Vendor item code"), max_length=60, aliases=(
             "item code", "item number", "item no", "item #", "item", "sku", "vendor item", "vendor sku", "vendor item number",
             "supplier sku", "product code", "order code", "catalog number")),
-        Column("code", _("Code"), max_length=60, aliases=(
+        Column("code", _("Code"), kind="code", max_length=60, aliases=(
             "upc", "gtin", "gtin upc", "ean", "barcode", "upc code", "unit upc", "bar code")),
         Column("our_number", _("Our number"), max_length=60, aliases=(
             "your number", "your item number", "our item number", "customer item number", "store item number")),
@@ -295,6 +296,11 @@ class VendorCatalogHandler(BatchHandler):
                 unique=False,
             ),
         ]
+
+    def proposals(self, survey: Survey, headings: Mapping[str, str]) -> dict[str, Proposal]:
+        """Tell from the file whether its codes carry a check digit."""
+        found = check_digits(survey, headings.get("code"))
+        return {} if found is None else {"codes_have_check_digit": found}
 
     def converters(self) -> dict[str, Callable[[str], Any]]:
         """Bring codes into the form in which products have them."""

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
+from django.urls import reverse
 
 from batches import actions
 from batches.exceptions import BatchError, Refused
@@ -142,6 +143,35 @@ def test_matches_by_our_number_where_the_list_has_it_or_no_item_code_is_known(bo
     assert batch.rows.get().new_vendor_item_code is None, "our number is no item code of theirs"
     batch = catalog(boss, acme, "700,3", head="Your Number,Unit Cost\n")
     assert batch.rows.get().cost == cost
+
+
+def test_whether_codes_have_check_digits_is_asked_where_the_file_does_not_tell(boss, acme, client):
+    products = [ProductFactory() for _n in range(30)]
+    lines = [f"A{n},{product.code[:-1]},,,,3" for n, product in enumerate(products)]
+    batch = actions.make("vendor_catalog", boss, file=listing(*lines), options={"vendor": acme})
+    client.force_login(boss)
+    page = client.get(reverse("batches:batch", args=[batch.pk]), follow=True).content.decode()
+    assert "codes are right with their last digit as check digit" in page
+    assert "– choose –" in page
+    batch = catalog(boss, acme, *lines, codes_have_check_digit=False)
+    assert [row.product for row in batch.rows.all()] == products
+
+
+def test_another_vendor_makes_other_rows_of_the_same_list(boss, acme):
+    """The rows follow the option when they are checked again, those of missing costs too."""
+    best = VendorFactory(code="B")
+    for vendor in (acme, best):
+        for n in range(6):
+            cost_of(vendor, f"{vendor.code}{n}")
+    batch = catalog(boss, acme, *[f"ACME{n},,,,,2.50" for n in range(5)])
+    assert batch.rows.filter(ended__vendor=acme).count() == 1
+    actions.change_options(batch, boss, {"vendor": "B", "whole_list": "yes", "most_ended": "100"})
+    with pytest.raises(Refused, match="check again first"):
+        actions.execute(batch, boss)
+    actions.refresh(batch, boss)
+    assert not batch.rows.filter(ended__vendor=acme).exists()
+    assert batch.rows.filter(ended__vendor=best).count() == 6
+    assert found(batch) == {"product_unknown": 5, "no_longer_listed": 6, "last_cost": 6}
 
 
 def test_our_number_is_nothing_to_a_vendor_whose_item_codes_are_known(boss, acme):
