@@ -28,6 +28,7 @@ TOTAL = re.compile(
     r"|zwischensumme|subtotals?)\b",
     re.IGNORECASE,
 ).match
+DATUM = re.compile(r"[$€£]?[0-9]+[.,][0-9]{1,4}|[0-9]{7,14}").fullmatch
 NOTHING = frozenset({"", "-", "n/a", "na", "none", "tbd", "?", "null"})
 
 
@@ -59,6 +60,26 @@ def heading_lines(records: Sequence[list[str]]) -> int:
     if len(numeric) < 2 or len(texts) < 2 or any(map(is_number, below)) or any(map(is_number, above)):
         return 1
     return 2 if sum(text.casefold() not in NOTHING for text in below) > len(numeric) / 2 else 1
+
+
+def has_headings(records: Sequence[list[str]]) -> bool:
+    """Return False where the first record surely is data: every column of prices or long codes has one in it too.
+
+    Numbers alone say nothing: years are headings as well.
+    """
+    first, *rows = records[:100]
+    found = 0
+    for at, cell in enumerate(first):
+        cells = [row[at] for row in rows if at < len(row) and row[at].strip()]
+        kinds = {bool(DATUM(cell.strip())) for cell in cells}
+        if len(cells) < 3 or True not in kinds:
+            continue
+        if False in kinds and sum(bool(DATUM(text.strip())) for text in cells) < SHARE * len(cells):
+            continue
+        if not DATUM(cell.strip()):
+            return True
+        found += 1
+    return found < 2
 
 
 def last_records(file: BinaryIO, reading: Reading) -> list[Record]:

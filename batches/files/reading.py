@@ -153,7 +153,10 @@ def read_headings(source: Source, reading: Reading, name: str, propose: bool = F
     if propose:
         reading.heading_row = propose_heading_row(records)
         records = [record for record in records if record[0] >= reading.heading_row]
-        reading.heading_lines = proposals.heading_lines([cells for _, cells in records])
+        found = [cells for _, cells in records]
+        reading.heading_lines = proposals.heading_lines(found)
+        if not proposals.has_headings(found):
+            reading.heading_row, reading.first_row = 0, records[0][0] if records[0][0] > 1 else 0
     lines: list[Record] = []
     if reading.heading_row:
         lines, records = records[: reading.heading_lines], records[reading.heading_lines :]

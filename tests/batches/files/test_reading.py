@@ -52,6 +52,33 @@ def test_no_headings():
     assert preview(csv_file(content), reading, 1) == [(1, ["1", "apple", "2.50"])]
 
 
+@pytest.mark.parametrize(
+    ("first", "row"),
+    [
+        ("077001,036000291452,apple,2.50", 0),
+        ("0770010,036000291452,apple,2.50", 0),
+        ("item,upc,name,price", 1),
+        ("item,036000291452,name,price", 1),
+        ("item,upc,name,2.50", 1),
+        ("2023,2024,2025,2026", 1),
+    ],
+)
+def test_a_file_whose_first_record_is_data_is_proposed_to_have_no_headings(first, row):
+    content = first + "\n" + "".join(f"{n:06d},03600029145{n},pear {n},{n}.25\n" for n in range(5))
+    reading = sniff(csv_file(content), "a.csv")
+    assert reading.heading_row == row
+    assert len(records(content, reading)[0]) == (5 if row else 6)
+
+
+def test_a_title_above_a_file_without_headings_is_no_record():
+    content = "Prices\n" + "".join(f"03600029145{n},pear {n},{n}.25\n" for n in range(5))
+    reading = sniff(csv_file(content), "a.csv")
+    assert (reading.heading_row, reading.first_row) == (0, 2)
+    rows = records(content, reading)[0]
+    assert [line for line, _ in rows] == [2, 3, 4, 5, 6]
+    assert preview(csv_file(content), reading) == rows
+
+
 TWO = "Item,Unit,Unit,Name\nNumber,Cost,Retail,\n" + "1,2.50,3.50,x\n2,2.60,3.60,y\n3,2.70,3.70,z\n"
 
 
