@@ -23,7 +23,7 @@ def ends(batch: Any) -> str:
         return ""
     if batch.whole_list == "no" or (batch.whole_list == "auto" and listed * 2 < batch.our_costs):
         return "part"
-    if Unreadable.objects.filter(batch_id=batch.pk).exists():
+    if Unreadable.objects.filter(batch_id=batch.pk, dropped=False).exists():
         return "unread"
     return "many" if batch.missing * 100 > batch.most_ended * batch.our_costs else "yes"
 

@@ -10,6 +10,7 @@ from batches import actions
 from batches.exceptions import Refused
 from batches.figures import figures
 from batches.journal import event_model
+from batches.models import Unreadable
 from products.batches.vendor_catalog_list import ends
 from products.models import ProductCost
 
@@ -106,6 +107,9 @@ def test_unreadable_records_may_be_what_is_missing(boss, acme):
     batch = catalog(boss, acme, *lines(0, 1, 2, 3), "A4,2,00,9", head=HEAD)
     assert ends(batch) == "unread"
     assert not batch.rows.filter(ended__isnull=False).exists()
+    Unreadable.objects.filter(batch_id=batch.pk).update(dropped=True)
+    actions.refresh(batch, boss)
+    assert batch.rows.filter(ended__isnull=False).count() == 1
 
 
 def test_correcting_a_row_takes_its_cost_back_into_the_list(boss, acme):
