@@ -23,11 +23,14 @@ POINT = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.[0-9]+)?").fullmatc
 COMMA = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*)(?:,[0-9]+)?").fullmatch
 AROUND = "()+-$€£% \t\u00a0"
 DIGIT = re.compile("[0-9]").search
+# A name may begin with such a word too: "Total 0% yoghurt".
 TOTAL = re.compile(
-    r"\W*(?:(?:grand|sub|report|overall)[ -]?)?(?:totals?|total général|sums?|gesamt\w*|summe|insgesamt|totaal|totale|suma|somme"
-    r"|zwischensumme|subtotals?)\b",
+    r"\W*(?:(?:grand|sub|report|overall)[ -]?)?"
+    r"(?:totals?|total général|sums?|gesamt\w*|summe|insgesamt|totaal|totale|suma|somme|zwischensumme|subtotals?)"
+    r"(?:\s+(?:price|cost|amount|value|items?|records?|rows?|lines?|products?|net|gross|qty|quantity|units?|usd|eur|(?:for|of|in)\b.*))*"
+    r"[\s:.,=$€£0-9]*",
     re.IGNORECASE,
-).match
+).fullmatch
 DATUM = re.compile(r"[$€£]?[0-9]+[.,][0-9]{1,4}|[0-9]{7,14}").fullmatch
 NOTHING = frozenset({"", "-", "n/a", "na", "none", "tbd", "?", "null"})
 
@@ -145,9 +148,9 @@ def propose(reading: Reading, rows: Sequence[list[str]], last: Sequence[Record])
     reading.decimal_mark, reading.date_order = decimal_mark(data), date_order(data)
 
 
-def propose_mark(source: Source, reading: Reading, name: str) -> None:
+def propose_mark(source: Source, reading: Reading, name: str, rows: Sequence[list[str]]) -> None:
     """Settle the decimal mark of a workbook by its texts: its numbers are written with either."""
-    if reading.decimal_mark:
+    if _marks(rows) != {".", ","}:
         return
     rows = [cells for _, cells in workbook.first_rows(source, name, reading.sheet, 1000, ",").rows]
     start = reading.heading_lines if reading.heading_row else 0
@@ -163,8 +166,12 @@ def _columns(rows: Sequence[list[str]]) -> Iterable[list[str]]:
 
 def decimal_mark(rows: Sequence[list[str]]) -> str:
     """Return the only mark by which whole columns of numbers can be read; "" where nothing or both are shown."""
-    marks = {_mark([cell.strip(AROUND) for cell in cells]) for cells in _columns(rows)} - {""}
+    marks = _marks(rows)
     return marks.pop() if len(marks) == 1 else ""
+
+
+def _marks(rows: Sequence[list[str]]) -> set[str]:
+    return {_mark([cell.strip(AROUND) for cell in cells]) for cells in _columns(rows)} - {""}
 
 
 def _mark(cells: list[str]) -> str:

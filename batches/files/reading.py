@@ -131,7 +131,7 @@ class _Head(NamedTuple):
 def _head(source: Source, reading: Reading, name: str, start: int) -> _Head:
     """Return the first records from line `start` on; fill in what a workbook says of itself."""
     if reading.is_workbook:
-        first = workbook.first_rows(source, name, reading.sheet, SAMPLE, reading.decimal_mark)
+        first = workbook.first_rows(source, name, reading.sheet, SAMPLE, reading.decimal_mark, with_last=True)
         reading.kind, reading.sheet, reading.sheets = first.kind, first.sheet, first.sheets
         reading.first_column = first.column
         return _Head([row for row in first.rows if row[0] >= start], [], first.last)
@@ -172,7 +172,7 @@ def read_headings(source: Source, reading: Reading, name: str, propose: bool = F
         proposals.propose(reading, rows, head.last)
     _name_columns(source, reading, name, joined([cells for _, cells in lines]), rows)
     if propose and reading.is_workbook:
-        proposals.propose_mark(source, reading, name)
+        proposals.propose_mark(source, reading, name, rows)
     return reading
 
 

@@ -56,10 +56,11 @@ def _regular_file(source: Source, name: str) -> Iterator[BinaryIO]:
 
 
 def _messages(
-    source: Source, name: str, sheet: str, most: int | None, mark: str
+    source: Source, name: str, sheet: str, most: int | None, mark: str, last: bool = False
 ) -> Generator[Any, None, None]:
     """Yield what the child says: what it read from, then chunks of rows, then how it ended."""
     command = [sys.executable, "-P", "-c", CHILD, HERE, sheet, "" if most is None else str(most), mark]
+    command += ["last"] if last else []
     environment = {key: os.environ[key] for key in KEPT if key in os.environ}
     with _regular_file(source, name) as file:
         child = subprocess.Popen(
@@ -103,12 +104,14 @@ def _numbered(messages: Iterator[Any]) -> Iterator[tuple[int, list[str]]]:
         row += len(rows)
 
 
-def first_rows(source: Source, name: str, sheet: str, n: int, mark: str = "") -> FirstRows:
-    """Return the first `n` filled rows of `sheet`, or of the visible sheet with most rows; and its last ones.
+def first_rows(
+    source: Source, name: str, sheet: str, n: int, mark: str = "", with_last: bool = False
+) -> FirstRows:
+    """Return the first `n` filled rows of `sheet`, or of the visible sheet with most rows; with its last ones if asked.
 
     With the decimal mark "," numbers are written with it.
     """
-    with closing(_messages(source, name, sheet, n, mark)) as messages:
+    with closing(_messages(source, name, sheet, n, mark, with_last)) as messages:
         head = next(messages)
         rows: list[tuple[int, list[str]]] = []
         last: list[tuple[int, list[str]]] = []

@@ -1,10 +1,10 @@
 """Say what a workbook holds.
 
-The workbook is standard input (a regular file). Arguments: the sheet ("" = propose one), the most rows ("" = all) and the
-decimal mark. Standard output is a sequence of frames: a letter, eight hexadecimal digits (the length), the content. J is
-JSON: first {"kind", "sheet", "sheets", "column"} or {"refused": code, "params"}, and {"end": true, "last"} last, so that a
-child which died is never taken for the end of the sheet. R is rows from row 1 on: cells parted by CELL, rows by ROW (JSON
-took four times as long).
+The workbook is standard input (a regular file). Arguments: the sheet ("" = propose one), the most rows ("" = all), the decimal
+mark, and "last" if the last rows are wanted. Standard output is a sequence of frames: a letter, eight hexadecimal digits (the
+length), the content. J is JSON: first {"kind", "sheet", "sheets", "column"} or {"refused": code, "params"}, and {"end": true,
+"last"} last, so that a child which died is never taken for the end of the sheet. R is rows from row 1 on: cells parted by CELL,
+rows by ROW (JSON took four times as long).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def tell(value: dict[str, Any]) -> None:
     send(b"J", json.dumps(value))
 
 
-def read(file: BinaryIO, wanted: str, most: int | None, mark: str) -> None:
+def read(file: BinaryIO, wanted: str, most: int | None, mark: str, last: bool) -> None:
     """Tell everything of one sheet."""
     kind = limits.guard(file)
     stream = xls.opened(file) if kind == "xls" else b""
@@ -142,7 +142,7 @@ def read(file: BinaryIO, wanted: str, most: int | None, mark: str) -> None:
     found = Sheet(sheet, faults, mark)
     for chunk in found.lines(most):
         send(b"R", chunk)
-    tell({"end": True, "last": found.last() if most is not None else []})
+    tell({"end": True, "last": found.last() if last else []})
 
 
 def main() -> None:
@@ -150,7 +150,7 @@ def main() -> None:
     limits.limit_myself()
     wanted, most, mark = sys.argv[1], int(sys.argv[2]) if sys.argv[2] else None, sys.argv[3]
     try:
-        read(sys.stdin.buffer, wanted, most, mark)
+        read(sys.stdin.buffer, wanted, most, mark, "last" in sys.argv[4:])
     except Refuse as refused:
         tell({"refused": refused.code, "params": refused.params})
     except MemoryError:

@@ -123,6 +123,9 @@ def test_a_first_row_within_the_headings_means_right_below():
         ("Sum,\n", 1),  # of another width, but surely a total
         ("7,Total yoghurt,2.50\n", 0),
         ("7,,2.50\n", 0),
+        (",Total 0% yoghurt,2.50\n", 0),
+        (",Total for dairy:,2.50\n", 1),
+        ("Subtotal: 24.00,,\n", 1),
         ("Printed on 3 November,,\n", 1),
         ("8,,\n", 0),
         ("Printed on 3 November\n", 0),  # may be a record that was cut off

@@ -46,6 +46,15 @@ def test_a_workbook_under_the_name_of_a_text_file_is_refused(kind):
     assert refused(MAKERS[kind](("S", ROWS)), "vendor.csv")["code"] in ("not_text", "is_workbook")
 
 
+@pytest.mark.parametrize("kind", MAKERS)
+def test_texts_with_a_decimal_comma_give_the_numbers_one_too(kind):
+    rows = [["code", "cost", "price"], ["a", "1,50", 2.25], ["b", "2,75", 3.5], ["c", "0,99", 4]]
+    found, reader = read(MAKERS[kind](("S", rows)), f"a.{kind}")
+    assert reader.reading.decimal_mark == ","
+    assert found[0][1] == ["a", "1,50", "2,25"]
+    assert found[2][1] == ["c", "0,99", "4"]
+
+
 def formula(result, options=0):
     return result.ljust(8, b"\0") + bytes([options])
 
