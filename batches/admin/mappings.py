@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -9,12 +10,13 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..exceptions import UnknownType
 from ..files.uses import Use
+from ..forms.reading import MARKS, ORDERS
 from ..models import SavedMapping
 from ..registry import registry
 from ..views.base import batch_url
@@ -34,6 +36,11 @@ def use_words(use: Use) -> str:
     return ", ".join(words)
 
 
+def lines(pairs: Iterable[tuple[Any, Any]]) -> SafeString:
+    """Return a line for each pair: what it is, and how it is."""
+    return format_html_join(mark_safe("<br>"), "{}: {}", pairs) or SafeString("–")
+
+
 class NameForm(forms.ModelForm):
     """The name, which the type has once."""
 
@@ -50,20 +57,11 @@ class SavedMappingAdmin(admin.ModelAdmin):
     """How files with the same headings are read and mapped."""
 
     form = NameForm
-    list_display = (
-        "name",
-        "type_title",
-        "source",
-        "columns",
-        "used",
-        "used_file",
-        "used_times",
-        "created_by_name",
-    )
+    list_display = ("name", "type_title", "source", "columns", "used", "used_file")
     list_filter = ("type", "source")
     search_fields = ("name", "source", "used_file")
     fields = (
-        "name", "type_title", "source", "says", "reading", "options", "used", "used_file", "last_batch", "used_times",
+        "name", "type_title", "source", "says", "how", "answers", "used", "used_file", "last_batch", "used_times",
         "created", "created_by_name",
     )  # fmt: skip
     readonly_fields = fields[1:]
@@ -86,11 +84,34 @@ class SavedMappingAdmin(admin.ModelAdmin):
     def says(self, saved: SavedMapping) -> SafeString:
         """What fills each field."""
         labels = self._labels(saved)
-        lines = [
+        return lines(
             (labels.get(field, field), use_words(Use.from_json(said)))
             for field, said in saved.mapping.items()
-        ]
-        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", lines))
+        )
+
+    @admin.display(description=gettext_lazy("how the file is read"))
+    def how(self, saved: SavedMapping) -> SafeString:
+        """What was chosen about the reading; where nothing was, what is found in each file holds."""
+        chosen = {"decimal_mark": "", "date_order": "", **saved.reading}
+        words = {
+            _("headings in line"): chosen.get("heading_row") or _("none"),
+            _("lines of headings"): chosen.get("heading_lines", 1),
+            _("first line of data"): chosen.get("first_row") or _("right below"),
+            _("rows ignored at the end"): chosen.get("skip_end", 0),
+            _("decimals"): dict(MARKS).get(chosen["decimal_mark"], chosen["decimal_mark"]),
+            _("dates"): dict(ORDERS).get(chosen["date_order"], chosen["date_order"]),
+        }
+        return lines(words.items())
+
+    @admin.display(description=gettext_lazy("options"))
+    def answers(self, saved: SavedMapping) -> SafeString:
+        """The options of the batch that was filled last."""
+        try:
+            meta: Any = registry.get(saved.type).model._meta
+        except UnknownType:
+            return lines(saved.options.items())
+        labels = {field.name: field.verbose_name for field in meta.get_fields() if field.concrete}
+        return lines((labels.get(name, name), value) for name, value in saved.options.items())
 
     def _labels(self, saved: SavedMapping) -> dict[str, str]:
         try:
