@@ -117,6 +117,7 @@ def unreadable(batch: BatchBase, limit: int | None = None) -> list[dict[str, Any
             "value": r.text,
             "code": r.code,
             "reason": r.message,
+            "dropped": r.dropped,
         }
         for r in (records[:limit] if limit else records)
     ]

@@ -71,11 +71,10 @@ class LookupRemedy(Remedy):
         return list(self._targets(handler).values_list(self.target_field, flat=True)[: SHOWN_NAMES + 1])
 
     def named(self, handler: BatchHandler, name: str) -> str | None:
-        """Return a name if it exists, as the look-up would find it."""
+        """Return a name as it is spelt where it exists, if the look-up would find it."""
         how = "iexact" if self.lookup.fold else "exact"
-        return (
-            name if self._targets(handler).filter(**{f"{self.target_field}__{how}": name}).exists() else None
-        )
+        found = self._targets(handler).filter(**{f"{self.target_field}__{how}": name})
+        return found.values_list(self.target_field, flat=True).first()
 
     def rows(self, handler: BatchHandler, user: Any) -> QuerySet:
         """Return the rows whose value is unknown."""

@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 
 from batches import actions
 from batches.exceptions import Forbidden, Refused
-from batches.figures import figures
+from batches.figures import batch_json, figures
 from batches.files import Reader, Reading
 from batches.files.mending import read_record, split_record
 from batches.models import Event, Unreadable
@@ -89,6 +89,7 @@ def test_a_dropped_record_stays_among_the_records(torn, boss):
     actions.drop_record(torn, boss, record(torn, 3).pk, reason="not ours")
     assert (record(torn, 3).dropped, record(torn, 3).dropped_reason) == (True, "not ours")
     assert tally(torn) == (2, 3, 1, 6)
+    assert [entry["dropped"] for entry in batch_json(torn)["unreadable"]] == [True, False, False]
     assert torn.revision == before + 1
     event = Event.objects.filter(batch=torn.pk).latest("pk")
     assert (event.verb, event.comment) == ("exclude", "Line 3 of the file was dropped. not ours")

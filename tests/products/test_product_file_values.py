@@ -29,7 +29,7 @@ def test_units_and_departments_are_mapped_once_and_known_in_the_next_file(client
     batch = make_batch("product_file", user=boss, file=book("first.csv"))
     assert figures(batch)["counts"] == {"error": 2}
     for code, field, value, name in (
-        ("unknown_department", "department_name", "FRZN FOODS", "Frozen"),
+        ("unknown_department", "department_name", "FRZN FOODS", "frozen"),
         ("not_a_choice", "new_unit", "sacks", "each"),
     ):
         url = reverse("batches:unknown", args=[batch.pk, code, field])
