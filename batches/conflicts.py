@@ -200,6 +200,10 @@ class Conflicts:
             params += inner.params
         linked = "".join(f" AND {self._column(name)} IS NOT NULL" for name in links)
         condition = f"r.{quote(target.link)} IS NULL{linked} AND ({' OR '.join(tests)})"
+        if target.create_when is not None:
+            # A row that creates nothing has nothing that could be there already.
+            when = sql.condition(self.row_model, target.create_when, "r", self.using)
+            condition, params = f"{condition} AND {when.text}", [*params, *when.params]
         self._set_conflicts(piece, [_Entry("exists_now", Sql(condition, tuple(params)))])
 
     def _set_conflicts(

@@ -7,16 +7,17 @@ from django.core.files.base import ContentFile
 from django.db.models import Q
 
 from batches import actions
-from batches.changes import Change, Delete
+from batches.changes import Change, Delete, Upsert
 from batches.exceptions import Refused, RunFailed
 from batches.figures import figures
 from batches.findings import Finding
 from batches.journal import event_model
 from batches.models import Run
+from batches.pipeline import Lookup
 from batches.signals import rows_written
 from batches.states import Severity
 from batches.testing import make_batch
-from tests.toys.batches import PriceHandler
+from tests.toys.batches import PriceHandler, ThingFileHandler
 from tests.toys.models import Box, Tag, Thing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("writer")]
@@ -243,3 +244,27 @@ def test_a_value_that_moved_before_it_was_cleared_is_a_conflict(boss, things):
     actions.execute(batch, boss)
     assert figures(batch)["counts"] == {"applied": 1, "conflict": 1}
     assert Thing.objects.get(code="T1").price == 77
+
+
+def test_what_a_row_would_not_create_may_exist_by_now(boss, things, monkeypatch):
+    monkeypatch.setattr(
+        ThingFileHandler,
+        "changes",
+        [
+            Change("thing.price", new="price", old="old_price"),
+            Upsert(Box, to="box", key="name", fields={"name": "box_name"}, when=Q(price__gt=5)),
+        ],
+    )
+    monkeypatch.setattr(
+        ThingFileHandler,
+        "lookups",
+        [Lookup("thing", ({"code": "code"},)), Lookup("box", ({"name": "box_name"},))],
+    )
+    text = b"code,price,box\nT1,4,Cheap\nT2,7,Dear\nT3,9,Third\n"
+    batch = make_batch("toy_file", user=boss, file=ContentFile(text, name="n.csv"))
+    for name in ("Cheap", "Dear"):
+        Box.objects.create(name=name)
+    actions.execute(batch, boss)
+    assert [int(t.price) for t in Thing.objects.order_by("code")] == [4, 2, 9]
+    assert figures(batch)["counts"] == {"applied": 2, "conflict": 1}
+    assert batch.rows.get(status="conflict").code == "T2"
