@@ -15,19 +15,18 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from batches.changes import Change, Create
-from batches.files import CellError, Column, Survey, copy_converter
+from batches.files import Column, Survey
 from batches.findings import Finding, Unique
 from batches.handlers import BatchHandler, Proposal
-from batches.ingest import Repaired
 from batches.models import BatchBase, BatchKey, BatchRowBase, FileBatchMixin, Link
 from batches.pipeline import Lookup
 from batches.registry import register
 from batches.states import Severity
-from products import codes
 from products.models import Brand, Category, Department, Product, ProductCost, Vendor
 from products.scopes import departments_of
 
 from .file_answers import check_digits, match_by
+from .readers import read_code, read_unit
 
 
 class Unknown(models.TextChoices):
@@ -153,35 +152,6 @@ COST = {
     "unit_cost": "new_unit_cost",
 }
 COST_LIMIT = 10**8  # of a case, in production
-# What people call what we call so.
-UNITS = {"ea": "each", "floz": "fl oz", "fl. oz": "fl oz", "fl.oz": "fl oz", "ounce": "oz", "lbs": "lb", "pound": "lb",
-         "gr": "g", "gm": "g", "grm": "g", "liter": "l", "litre": "l", "lt": "l", "ltr": "l", "mlt": "ml", "count": "ct",
-         "pack": "pk"}  # fmt: skip
-
-
-def read_code(with_check_digit: bool) -> Callable[[str], Any]:
-    """Return the function that brings a code into its stored form, and tells what it repaired."""
-    undamaged = copy_converter(Column("code", "", kind="code"))
-
-    def read(text: str) -> Any:
-        if codes.is_right_upc_a(text):
-            return text
-        code, repair = codes.normalise(undamaged(text) or "", add_check_digit=not with_check_digit)
-        if not code:
-            raise CellError("code_damaged", {"value": text})
-        if not codes.is_valid(code) and codes.kind(code) != codes.Kind.OWN:
-            return Repaired(code, "bad_check_digit", {"value": text}, Severity.WARNING)
-        if repair is not None:
-            return Repaired(code, "repaired_code", {"was": text, "now": code, "how": str(repair.label)})
-        return code
-
-    return read
-
-
-def read_unit(text: str) -> str:
-    """Return a unit in our spelling."""
-    unit = text.strip().lower()
-    return UNITS.get(unit, unit)
 
 
 @register
@@ -233,33 +203,10 @@ class ProductFileHandler(BatchHandler):
         Column("unit_cost", _("Unit cost"), kind="decimal", max_digits=14, decimal_places=4, aliases=(
             "cost", "state bottle cost", "bottle cost", "item cost", "each cost", "wholesale")),
     )
+    grid = ("new_number", "code", "new_description", "regular_price", "new_unit_cost", "case_size", "case_cost", "size",
+            "new_unit", "brand_name", "department_name", "category_name", "location", "vendor_name", "vendor_item_code")
+    search = ("number", "code", "description", "new_description", "brand_name", "vendor_name", "vendor_item_code")
     # fmt: on
-    grid = (
-        "new_number",
-        "code",
-        "new_description",
-        "regular_price",
-        "new_unit_cost",
-        "case_size",
-        "case_cost",
-        "size",
-        "new_unit",
-        "brand_name",
-        "department_name",
-        "category_name",
-        "location",
-        "vendor_name",
-        "vendor_item_code",
-    )
-    search = (
-        "number",
-        "code",
-        "description",
-        "new_description",
-        "brand_name",
-        "vendor_name",
-        "vendor_item_code",
-    )
     unique = (
         Unique(
             ("code",),

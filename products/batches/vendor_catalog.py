@@ -26,7 +26,8 @@ from products.models import Product, ProductCost, Vendor
 from products.scopes import departments_of
 
 from .file_answers import check_digits
-from .product_file import COST_LIMIT, read_code
+from .product_file import COST_LIMIT
+from .readers import read_code
 from .vendor_catalog_list import about_ends, end_what_is_missing, ends, note_what_moved
 from .vendor_catalog_rules import LISTED, MOVED_CASE, MOVED_UNIT, SAME_CASE, Unknown, rules
 

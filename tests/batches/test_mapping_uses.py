@@ -143,3 +143,21 @@ def test_a_field_is_mapped_once(boss, tmp_path, capsys):
         call_command(*words)
     assert end.value.code == 1
     assert "'price' is given twice, as 'Cost' and as 'Price'; give it once." in capsys.readouterr().err
+
+
+def test_a_command_may_fill_a_field_with_the_same_text(boss, tmp_path, capsys):
+    path = tmp_path / "book.csv"
+    path.write_text(BOOK)
+    words = [
+        "make_batch",
+        "toy_file",
+        "--file",
+        str(path),
+        "--user",
+        "boss",
+        "--json",
+        "--map",
+        "colour==red",
+    ]
+    call_command(*words, "--map", "name=Name")
+    assert '"colour": {"fixed": "red"}' in capsys.readouterr().out

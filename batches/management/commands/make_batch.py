@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from batches import actions
 from batches.exceptions import FileRefused, Refused, Stopped
+from batches.files.uses import Use
 from batches.models import BatchBase
 from batches.states import RunState, Status
 
@@ -28,7 +29,11 @@ class Command(BatchCommand):
         parser.add_argument("type", help="Key of the batch type.")
         parser.add_argument("--file", help="File to read.")
         parser.add_argument(
-            "--map", action="append", default=[], metavar="FIELD=COLUMN", help="Map a column; repeatable."
+            "--map",
+            action="append",
+            default=[],
+            metavar="FIELD=COLUMN",
+            help="Map a column, or with FIELD==TEXT the same text in all rows; repeatable.",
         )
         parser.add_argument(
             "--mapping",
@@ -84,7 +89,8 @@ class Command(BatchCommand):
     def fill(self, batch: BatchBase, user: Any, options: dict[str, Any]) -> None:
         """Map the columns and fill the batch, or let a worker do it. Raises BatchError."""
         if options["map"]:
-            actions.map_columns(batch, user, {**batch.mapping, **pairs(options["map"])}, door=self.door())  # type: ignore[attr-defined]
+            named = {field: as_use(text) for field, text in pairs(options["map"]).items()}
+            actions.map_columns(batch, user, {**batch.mapping, **named}, door=self.door())  # type: ignore[attr-defined]
         if options["background"]:
             actions.start(batch, "populate", user, door=self.door())
         elif not options["no_populate"]:
@@ -103,6 +109,11 @@ def opened(path: Path) -> File:
         raise FileRefused(
             _("The file %(path)r cannot be opened: %(why)s.") % {"path": str(path), "why": error.strerror}
         ) from error
+
+
+def as_use(text: str) -> str | Use:
+    """Return what --map fills a field with: a column, or after a second equals sign the same text in all rows."""
+    return Use(fixed=text[1:]) if text.startswith("=") and text != "=" else text
 
 
 def pairs(given: list[str]) -> dict[str, str]:
