@@ -144,6 +144,9 @@ def _head(source: Source, reading: Reading, name: str, start: int) -> _Head:
 def read_headings(source: Source, reading: Reading, name: str, propose: bool = False) -> Reading:
     """Return `reading` with the headings that its options give; with `propose`, with what the file suggests."""
     propose = propose or (reading.is_workbook and not reading.sheets)
+    if propose:  # what was proposed before, or chosen for another sheet or delimiter, says nothing here
+        reading.first_row = reading.skip_end = 0
+        reading.decimal_mark = reading.date_order = ""
     head = _head(source, reading, name, 1 if propose else reading.heading_row or max(reading.first_row, 1))
     records, bad = head.records, head.bad
     if bad and reading.heading_row and (not records or bad[0].line < records[0][0]):
@@ -226,7 +229,7 @@ def _filled_below(
 
 
 def preview(source: Source, reading: Reading, n: int = 20) -> list[Record]:
-    """Return the first `n` records of the data (line, cells) as they lie in the file, whatever their width."""
+    """Return the first `n` records of the data, whatever their width: line, and a cell for each heading."""
     wanted = n + reading.skip_end
     start = reading.heading_row or max(reading.first_row, 1)
     above = reading.heading_lines if reading.heading_row else 0
@@ -242,7 +245,8 @@ def preview(source: Source, reading: Reading, n: int = 20) -> list[Record]:
     records = [record for record in records if record[0] >= reading.first_row]
     if len(records) < wanted:
         records = records[: max(len(records) - reading.skip_end, 0)]
-    return records[:n]
+    columns = reading.positions
+    return [(line, [cells[at] if at < len(cells) else "" for at in columns]) for line, cells in records[:n]]
 
 
 def raw_lines(source: Source, reading: Reading, n: int = 20) -> list[Record]:

@@ -79,6 +79,21 @@ def test_a_title_above_a_file_without_headings_is_no_record():
     assert preview(csv_file(content), reading) == rows
 
 
+def test_first_records_are_shown_by_heading():
+    content = "code,,name,\n1,,apple,\n2,,pear,\n3\n"
+    reading = sniff(csv_file(content), "a.csv")
+    assert (reading.headings, reading.columns) == (["code", "name"], [0, 2])
+    assert preview(csv_file(content), reading) == [(2, ["1", "apple"]), (3, ["2", "pear"]), (4, ["3", ""])]
+
+
+def test_another_delimiter_is_proposed_anew_where_it_was_not_said():
+    content = "code;cost\n" + "".join(f"{n};{n},50\n" for n in range(1, 9))
+    reading = sniff(csv_file(content), "a.csv")
+    reading.delimiter, reading.first_row, reading.skip_end = ",", 5, 2
+    found = read_headings(csv_file(content), reading, "a.csv", propose=True)
+    assert (found.first_row, found.skip_end, found.decimal_mark) == (0, 0, "")
+
+
 TWO = "Item,Unit,Unit,Name\nNumber,Cost,Retail,\n" + "1,2.50,3.50,x\n2,2.60,3.60,y\n3,2.70,3.70,z\n"
 
 
