@@ -104,7 +104,8 @@ def _check(batch: BatchBase, verb: str, user: Any) -> None:
 
 
 def _lock(batch: BatchBase, using: str) -> None:
-    sql.run(using, "SELECT set_config('lock_timeout', '5s', true)")
+    # To compile the long statement of a check takes seconds, to carry it out does not.
+    sql.run(using, "SELECT set_config('lock_timeout', '5s', true), set_config('jit', 'off', true)")
     try:
         sql.fetch(
             using,
