@@ -66,7 +66,7 @@ class Delimited:
     ) -> None:
         codec = codecs.lookup(encoding).name
         self._raw = file
-        self.file: Any = Transcoded(file, encoding) if codec in WIDE else file
+        self.file: Any = Transcoded(file, encoding, name) if codec in WIDE else file
         self.encoding = "utf-8" if codec in WIDE or codec == "utf-8-sig" else codec
         self.shown_encoding = encoding
         self.delimiter = delimiter

@@ -77,7 +77,9 @@ FILE_MESSAGES = {
         "Row %(row)s has a text of more than %(limit)s characters, which a sheet cannot hold: %(value)r. "
         "Export as CSV."
     ),
-    "bad_encoding": _("The file %(name)r cannot be read with the encoding %(value)r. Save it as UTF-8."),
+    "bad_encoding": _(
+        "The file %(name)r cannot be read with the encoding %(value)r. Choose another encoding."
+    ),
 }
 
 RECORD_MESSAGES = {

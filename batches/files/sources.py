@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from .messages import refusal
+
 Source = Any  # str | os.PathLike | a binary file object with read() and seek()
 
 BLOCK = 1 << 18
@@ -49,8 +51,10 @@ codecs.register_error("batches.escape", escape_bytes)
 class Transcoded:
     """Read UTF-16 or UTF-32 as UTF-8; what cannot be decoded stays undecodable in UTF-8 too."""
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    def __init__(self, file: BinaryIO, encoding: str, name: str) -> None:
         self.file = file
+        self.encoding = encoding
+        self.name = name
         self.decoder = codecs.getincrementaldecoder(encoding)("batches.escape")
         self.done = False
 
@@ -59,7 +63,10 @@ class Transcoded:
         while not self.done:
             data = self.file.read(size)
             self.done = not data
-            text = self.decoder.decode(data, final=self.done)
+            try:
+                text = self.decoder.decode(data, final=self.done)
+            except UnicodeError as error:  # no byte order mark
+                raise refusal("bad_encoding", name=self.name, value=self.encoding) from error
             if text:
                 return text.encode("utf-8", "surrogatepass")
         return b""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batches.exceptions import FileRefused
-from batches.files import Reader, Reading, preview, raw_lines, read_headings, sniff
+from batches.files import ENCODINGS, Reader, Reading, preview, raw_lines, read_headings, sniff, survey
 
 from .books import csv_file, ods_of, xls_of
 
@@ -219,3 +219,40 @@ def test_changed_bytes_of_a_workbook_break_nothing(name):
     assert survives(name, content) == 12
     for _ in range(8):
         survives(name, flipped(content, choice))
+
+
+CONTENTS = [
+    "a,b,c\n1,2,3\n4,5,6\nTotal,,9\n",
+    "x\n",
+    "a;b\n1;2\n3;4\n",
+    "Price,,\n\na,b,c\n1,2,3\n",
+    'a,"b\nc",d\n1,2,3\n',
+]
+
+
+def test_no_choice_breaks_the_reader():
+    choice = random.Random(3)
+    read = 0
+    for _ in range(400):
+        file = csv_file(choice.choice(CONTENTS))
+        reading = Reading("csv", choice.choice([*ENCODINGS, "utf-8", "utf-8"]), choice.choice(DELIMITERS))
+        reading.heading_row, reading.heading_lines = choice.randrange(5), choice.choice([1, 2])
+        reading.first_row, reading.skip_end = choice.randrange(7), choice.choice([0, 1, 3, 99])
+        reading.decimal_mark = choice.choice(["", ",", "."])
+        try:
+            reading = read_headings(file, reading, "a.csv", propose=choice.random() < 0.3)
+            reader = Reader(file, reading, "a.csv")
+            rows = list(reader.records())
+            preview(file, reading)
+            raw_lines(file, reading)
+            survey(file, reading, "a.csv")
+        except FileRefused:
+            continue
+        assert reader.total == len(rows) + reader.bad + reader.blank + reader.ignored
+        read += 1
+    assert read > 50
+
+
+def test_an_encoding_that_needs_a_mark_is_refused_without_one():
+    with pytest.raises(FileRefused, match="another encoding"):
+        read_headings(csv_file("a,b\n1,2\n"), Reading("csv", "utf-16", ","), "a.csv")
