@@ -21,8 +21,8 @@ from .mappings import checked_mapping
 from .options import clean_options
 
 SAMPLE_ROWS = 50
-# Records that tell what columns hold.
-SURVEYED = 50_000
+# So many cells at the beginning of a file tell what its columns hold.
+SURVEYED_CELLS, LEAST_RECORDS = 1_000_000, 1_000
 # A file whose headings are not found where they are proposed is tried as so many of the sender's last files were read.
 TRIED = 5
 
@@ -121,7 +121,8 @@ def surveyed(batch: Any, file: Any, reading: Reading) -> Survey:
     if found is None:
         file.seek(0)
         try:
-            found = survey(file, reading, batch.original_name, SURVEYED)
+            limit = max(SURVEYED_CELLS // len(reading.headings), LEAST_RECORDS)
+            found = survey(file, reading, batch.original_name, limit)
         except FileRefused:
             found = Survey()
         cache.set(key, found, 3600)

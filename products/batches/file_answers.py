@@ -45,7 +45,12 @@ def match_by(survey: Survey, headings: Mapping[str, str]) -> Proposal | None:
     if not found or not survey.records:
         return None
     best = max(found, key=lambda field: found[field].alone)  # of two alike the number, which comes first
-    sentence = _("“%(column)s” is unique in %(n)s of %(all)s rows") % {
+    template = (
+        _("“%(column)s” is unique in %(n)s of %(all)s rows")
+        if survey.complete
+        else _("“%(column)s” is unique in %(n)s of the first %(all)s rows")
+    )
+    sentence = template % {
         "column": headings[best], "n": whole(found[best].alone), "all": whole(survey.records)
     }  # fmt: skip
     for field, facts in found.items():

@@ -9,8 +9,10 @@ from django.core.files.base import ContentFile
 from django.urls import reverse
 
 from batches import actions
+from batches.files import Facts, Survey
 from batches.models import SavedMapping
 from products import codes
+from products.batches.file_answers import check_digits, match_by
 
 pytestmark = pytest.mark.django_db
 PAGE = "admin:products_productfilebatch_change"
@@ -114,3 +116,11 @@ def test_the_upload_form_does_not_ask_what_the_file_answers(web):
     assert 'name="new_departments"' in html
     assert "match_by" not in html
     assert "codes_have_check_digit" not in html
+
+
+def test_a_file_that_was_not_looked_at_to_its_end_says_so():
+    facts = Facts(filled=10, distinct=10, alone=10)
+    survey = Survey(records=10, complete=False, columns={"UPC": facts})
+    assert match_by(survey, {"code": "UPC"}).sentence == "“UPC” is unique in 10 of the first 10 rows."
+    assert match_by(Survey(), {"code": "UPC"}) is None
+    assert check_digits(Survey(), "UPC") is None
