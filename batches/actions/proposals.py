@@ -45,14 +45,19 @@ def propose(
             # The type has changed since then.
             saved = None
         else:
-            given |= _take_options(handler, saved.options, given)
+            given |= take_options(handler, saved.options, given)
     if saved is None:
         apply_reading(batch, reading)
         batch.mapping = suggested(handler, file, reading)
-    for name, proposal in answers(handler, file).items():
-        if proposal.sure and name not in given:
-            setattr(batch, name, proposal.value)
+    take_answers(handler, file, given)
     return saved
+
+
+def take_answers(handler: BatchHandler, file: Any, but: Collection[str] = ()) -> None:
+    """Set the options that the file tells for certain, except some."""
+    for name, proposal in answers(handler, file).items():
+        if proposal.sure and name not in but:
+            setattr(handler.batch, name, proposal.value)
 
 
 def in_these_words(mapping: dict[str, Any], headings: Sequence[str]) -> dict[str, Any]:
@@ -168,7 +173,7 @@ def _restyled(
     return found if saved_mappings.fingerprint(found.headings) == saved.fingerprint else None
 
 
-def _take_options(handler: BatchHandler, saved: dict[str, str], given: Collection[str]) -> set[str]:
+def take_options(handler: BatchHandler, saved: dict[str, str], given: Collection[str]) -> set[str]:
     """Let options that depend on the file and were not given be what they were for the last one, where that still holds.
 
     Returns those that are.

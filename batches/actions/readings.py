@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..log import CODE, Door
 from ..models import BatchBase
 from .base import changing
 from .mappings import checked_mapping
-from .proposals import apply_reading, in_these_words, suggested
+from .proposals import apply_reading, in_these_words, suggested, take_answers, take_options
 
 # Where one of these is another, the headings are looked for anew.
 WHOLE = {"sheet", "encoding", "delimiter"}
@@ -42,7 +43,7 @@ def set_reading(batch: BatchBase, user: Any, choices: Mapping[str, Any], *, door
                 setattr(reading, name, changed[name])
             apply_reading(change.batch, reading)
             if reading.headings != before.headings:
-                change.batch.mapping = _mapping(change.handler, file, reading)
+                _map_anew(change.handler, file, reading)
         change.data = {"reading": changed}
 
 
@@ -56,14 +57,17 @@ def opened(batch: Any) -> Any:
         ) from error
 
 
-def _mapping(handler: BatchHandler, file: Any, reading: Reading) -> dict[str, Any]:
+def _map_anew(handler: BatchHandler, file: Any, reading: Reading) -> None:
+    """Propose mapping and options for other headings, as was saved for those, else as they suggest."""
+    batch: Any = handler.batch
     saved = saved_mappings.find(handler, reading.headings)
+    taken: set[str] = set()
+    batch.mapping = suggested(handler, file, reading)
     if saved is not None:
-        try:
-            return checked_mapping(handler, handler.batch, in_these_words(saved.mapping, reading.headings))
-        except Refused:
-            pass
-    return suggested(handler, file, reading)
+        with suppress(Refused):
+            batch.mapping = checked_mapping(handler, batch, in_these_words(saved.mapping, reading.headings))
+            taken = take_options(handler, saved.options, ())
+    take_answers(handler, file, taken)
 
 
 def _check(reading: Reading, choices: Mapping[str, Any]) -> None:

@@ -31,7 +31,8 @@ THINGS = {"item", "product"}
 GENERAL = {"code", "number", "name", "id", "size", "unit", "title", "class", "type", "date", "pack"}
 # Words that make of a thing another one: the old price is not the price.
 TURNING = {"old", "new", "previous", "prior", "last", "next", "former", "inner", "outer", "min", "max", "minimum", "maximum",
-           "average", "avg", "total", "sale", "promo", "competitor", "original", "alternate", "alt", "secondary"}  # fmt: skip
+           "average", "avg", "total", "sale", "promo", "competitor", "original", "alternate", "alt", "secondary", "case",
+           "carton", "pallet"}  # fmt: skip
 LEAST = 0.72
 SAMPLE = 50
 CERTAIN_CODES = 0.95

@@ -124,3 +124,14 @@ def test_a_file_that_was_not_looked_at_to_its_end_says_so():
     assert match_by(survey, {"code": "UPC"}).sentence == "“UPC” is unique in 10 of the first 10 rows."
     assert match_by(Survey(), {"code": "UPC"}) is None
     assert check_digits(Survey(), "UPC") is None
+
+
+def test_what_the_file_tells_follows_how_it_is_read(boss):
+    text = upload(boss, [f"{i // 2};{upca(i)}" for i in range(60)], head="Item Number;UPC")
+    assert text.match_by == "code"
+    actions.set_reading(text, boss, {"delimiter": ","})
+    assert "code" not in text.mapping
+    text.match_by = "number"
+    text.save()
+    actions.set_reading(text, boss, {"delimiter": ";"})
+    assert (text.mapping, text.match_by) == ({"number": "Item Number", "code": "UPC"}, "code")

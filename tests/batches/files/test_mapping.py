@@ -45,6 +45,7 @@ def test_content_speaks_against_a_name():
         ("Bar", CODE),
         ("Shelf tag", Column("location", "Location", aliases=("shelf", "aisle"))),
         ("Old Price", PRICE),
+        ("Case UPC code", Column("code", "Code", "code", aliases=("upc code",))),
         ("Sale price", PRICE),
         ("Category code", CODE),
         ("Inner Pack", Column("case_size", "Case size", "integer", aliases=("pack", "case pack"))),
