@@ -20,8 +20,9 @@ from .models import SavedMapping
 if TYPE_CHECKING:
     from .handlers import BatchHandler
 
-# What of a reading is chosen and not found in the file; the rest is detected anew in each file.
-STYLE = ("heading_lines", "skip_end", "decimal_mark", "date_order")
+# What of a reading is chosen and not found in the file; the rest is detected anew in each file. How many totals end a file is not
+# among it: only that file tells, and a record too many would be lost without a word.
+STYLE = ("heading_lines", "decimal_mark", "date_order")
 PLACES = ("heading_row", "first_row")
 NAME_LENGTH = 100
 

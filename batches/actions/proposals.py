@@ -151,6 +151,8 @@ def _known(handler: BatchHandler, file: Any, reading: Reading) -> tuple[SavedMap
         return (saved, style) if style else (None, reading)
     others = SavedMapping.objects.filter(type=handler.key, source=handler.source_of()[:100])
     for other in others.order_by("-used")[:TRIED]:
+        if reading.heading_row and not other.reading.get("heading_row", 1):
+            continue  # without headings any file of so many columns would look the same
         names = (*saved_mappings.STYLE, *saved_mappings.PLACES)
         if any(other.reading.get(place) != getattr(reading, place) for place in names) and (
             found := _restyled(handler, file, reading, other, names)
@@ -165,6 +167,10 @@ def _restyled(
     """Return the reading with what was chosen for the saved one, if the file then has the same headings."""
     batch: Any = handler.batch
     choices = {name: value for name, value in saved.reading.items() if name in names}
+    # What the file itself proves holds.
+    for name in ("decimal_mark", "date_order"):
+        if getattr(reading, name):
+            choices.pop(name, None)
     file.seek(0)
     try:
         found = read_headings(file, replace(reading, **choices), batch.original_name)

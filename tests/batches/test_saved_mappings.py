@@ -131,3 +131,22 @@ def test_a_command_may_name_what_was_saved(saved, boss, tmp_path, capsys):
 def test_a_saved_mapping_is_for_files_only(saved, boss):
     with pytest.raises(Refused):
         actions.make("toy_price", boss, saved=saved.name)
+
+
+def test_totals_at_the_end_are_told_by_each_file_anew(boss):
+    """A file without totals would lose its last record to the totals of the one before."""
+    lines = "".join(f"T{n},thing {n},{n}.50\n" for n in range(1, 31))
+    first = make_batch("toy_file", user=boss, file=book(f"Code,Name,Cost\n{lines}Total,,465.00\n"))
+    assert (first.reading["skip_end"], first.rows.count()) == (1, 30)
+    second = make_batch("toy_file", user=boss, file=book(f"Code,Name,Cost\n{lines}", "next.csv"))
+    assert SavedMapping.objects.get().used_times == 2
+    assert (second.reading["skip_end"], second.rows.count()) == (0, 30)
+
+
+def test_what_the_file_itself_proves_wins_over_the_saved_style(boss):
+    make_batch("toy_file", user=boss, file=book("Code;Cost\nT1;1.50\nT2;2.50\n"))
+    second = make_batch("toy_file", user=boss, file=book("Code;Cost\nT1;1,50\nT2;2,50\n", "next.csv"))
+    assert [str(price) for price in second.rows.order_by("sequence").values_list("price", flat=True)] == [
+        "1.50",
+        "2.50",
+    ]
