@@ -59,7 +59,7 @@ def work(site):
 
 def test_from_upload_to_executed(site, live_server):
     upload(site, live_server)
-    expect(site.get_by_label("Price")).to_have_value("3")
+    expect(site.get_by_label("Price", exact=True)).to_have_value("3")
     site.get_by_role("button", name="Read the file").click()
     work(site)
     expect(site.locator(".b-state").first).to_have_text("In review")
