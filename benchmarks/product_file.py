@@ -42,8 +42,7 @@ def populate(rows: int) -> Iterator[dict[str, Any]]:
         "ours": Step(lambda: actions.populate(drafts[-1], user()), before=new_draft),
     }
     in_turn(steps, rounds_of(rows))
-    # COPY takes less than half the time from PostgreSQL 18 on, and nothing that we add does: docs/decisions/0006.
-    yield result("product_file.populate", rows, steps, target=9.0 if connection.pg_version < 180000 else 20.0)
+    yield result("product_file.populate", rows, steps, target=9.0)
 
 
 def refresh(rows: int) -> Iterator[dict[str, Any]]:
