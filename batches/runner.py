@@ -295,10 +295,15 @@ class Runner:
             what += [
                 sql.table(t.model) for t in handler.targets.values() if self.made.get(t.to, 0) >= ANALYZE_ROWS
             ]
-        if what:
+        if not what:
+            return
+        try:
             with transaction.atomic(using=self.using):
                 self._settings()
                 sql.run(self.using, f"ANALYZE {', '.join(what)}")
+        except DatabaseError as error:
+            # The work is committed; figures come by themselves later, such as from the VACUUM that was in the way.
+            logger.warning("run %s: no figures were taken: %s", self.run.pk, error)
 
     def _undone(self, state: RunState, sentence: str) -> bool:
         """Put the batch back to where it was and record why. The work's transaction is gone, and all that it wrote.

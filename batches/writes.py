@@ -62,6 +62,8 @@ class Writer:
             except _Taken as taken:
                 # Somebody took a key in this very moment. A row is written whole or not at all, so the piece begins anew
                 # without those rows; each round takes at least one of them out.
+                if taken.rows <= refused:
+                    raise RuntimeError("Rows were not inserted, and none of them says which.") from taken
                 refused |= taken.rows
         for link, number in creating.items():
             self.made[link] = self.made.get(link, 0) + number

@@ -9,8 +9,8 @@ from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.db import connection, connections, transaction
 
-from batches import actions
-from batches.changes import Change, Upsert
+from batches import actions, runner
+from batches.changes import Change, Create, Upsert
 from batches.figures import figures
 from batches.models import Run
 from batches.pipeline import Lookup
@@ -134,3 +134,41 @@ def test_a_receiver_that_fails_keeps_no_other_from_hearing(boss, caplog):
     assert heard == [thing.pk]
     assert "rows_written failed" in caplog.text
     assert Run.objects.get(batch_id=batch.pk, kind="execute").state == "succeeded"
+
+
+def test_a_table_that_another_session_holds_for_maintenance_fails_no_batch(
+    boss, monkeypatch, settings, caplog
+):
+    """Figures for the planner are taken after the commit: whatever keeps them from being taken, the batch is executed."""
+    settings.BATCHES = {"LOCK_TIMEOUT_MS": 50}
+    monkeypatch.setattr(runner, "ANALYZE_ROWS", 1)
+    monkeypatch.setattr(
+        PriceHandler, "populate", lambda self: self.copy_rows([{"code": "N1", "new_price": 5}])
+    )
+    new = Create(Thing, to="thing", key="code", fields={"code": "code", "price": "new_price"})
+    monkeypatch.setattr(PriceHandler, "changes", [new])
+    monkeypatch.setattr(PriceHandler, "lookups", [Lookup("thing", ({"code": "code"},))])
+    batch = make_batch("toy_price", user=boss)
+    held, done = threading.Event(), threading.Event()
+
+    def maintain():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE toys_thing IN SHARE UPDATE EXCLUSIVE MODE")
+            held.set()
+            done.wait(30)
+        connections.close_all()
+
+    thread = threading.Thread(target=maintain)
+    thread.start()
+    held.wait(30)
+    try:
+        actions.execute(batch, boss)
+    finally:
+        done.set()
+        thread.join()
+    assert "no figures were taken" in caplog.text
+    assert (batch.status, Run.objects.get(batch_id=batch.pk, kind="execute").state) == (
+        "executed",
+        "succeeded",
+    )
+    assert Thing.objects.get().price == 5
