@@ -190,7 +190,7 @@ class Pipeline:
     def refresh(self, rows: models.QuerySet) -> int:
         """Bring rows up to date; those that would not change are not written. Returns the rows written."""
         # Said once more of the rows that are written: else the planner reads all rows of all batches to find these.
-        near = Sql("TRUE") if sql.spans_links(rows) else sql.where_of(rows, "mine", self.using)
+        near = sql.where_of(rows, "mine", self.using) if sql.is_plain(rows) else Sql("TRUE")
         return self.update(self.rows(rows), near)
 
     def update(self, source: Sql, near: Sql = Sql("TRUE")) -> int:  # noqa: B008 - it cannot be changed

@@ -63,7 +63,7 @@ def condition(model: type[models.Model], when: Q, alias: str, using: str) -> Sql
     """Return the SQL of a condition over a model's table that stands in a statement as `alias`."""
     queryset = model._base_manager.using(using).order_by().filter(when)
     try:
-        if spans_links(queryset):
+        if not is_plain(queryset):
             # What is joined stays inside.
             inner = compiled(queryset.values_list("pk"), using)
             return Sql(f"{alias}.{pk_column(model)} IN ({inner.text})", inner.params)
@@ -72,13 +72,18 @@ def condition(model: type[models.Model], when: Q, alias: str, using: str) -> Sql
     return where_of(queryset, alias, using)
 
 
-def spans_links(queryset: QuerySet) -> bool:
-    """Tell whether a queryset joins other tables; a join that was trimmed away is still listed, with no reference."""
-    return sum(1 for count in queryset.query.alias_refcount.values() if count) > 1
+def is_plain(queryset: QuerySet) -> bool:
+    """Tell whether a queryset's condition is one over the rows of its table alone: no joins, aggregates or windows."""
+    query: Any = queryset.query
+    # A join that was trimmed away is still listed, with no reference.
+    joined = sum(1 for count in query.alias_refcount.values() if count) > 1
+    return not (
+        joined or query.combinator or query.where.contains_aggregate or query.where.contains_over_clause
+    )
 
 
 def where_of(queryset: QuerySet, alias: str, using: str) -> Sql:
-    """Return the condition of a queryset that joins nothing, over its table as it stands in a statement as `alias`."""
+    """Return the condition of a plain queryset, over its table as it stands in a statement as `alias`."""
     query: Any = queryset.order_by().query.clone()
     try:
         query.change_aliases({query.get_initial_alias(): alias})
