@@ -8,7 +8,7 @@ from .mappings import map_columns
 from .mend import drop_record, mend_record
 from .proposals import answers
 from .readings import set_reading
-from .rows import edit_row, exclude, include, set_value
+from .rows import edit_row, exclude, include
 from .runs import execute, populate, refresh, start, stop, work
 from .values import forget_value, map_values
 
@@ -36,7 +36,6 @@ __all__ = [
     "put_back",
     "refresh",
     "set_reading",
-    "set_value",
     "settle",
     "start",
     "stop",

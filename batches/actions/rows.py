@@ -171,23 +171,3 @@ def _set_removed(
         change.comment = reason
         change.data = {"rows": found, "first": some}
     return found
-
-
-def set_value(
-    batch: BatchBase, user: Any, rows: models.QuerySet, field: str, text: str, *, door: Door = CODE
-) -> int:
-    """Give one field the same text in several rows, and check them: how an unknown name is mapped once for all. Returns how many."""
-    with changing(batch, "edit", user, door) as change:
-        handler = change.handler
-        editable = set(handler.editable or [c.field for c in handler.get_columns()])
-        if field not in editable:
-            raise Refused(_("“%(field)s” cannot be edited.") % {"field": field})
-        value, _notice = convert_cell(handler, field, text.strip())
-        mine = rows.filter(handler.scope(user), batch=batch.pk, status__in=BEFORE).order_by("sequence")
-        pks = list(mine.values_list("pk", flat=True))
-        handler.rows().filter(pk__in=pks).update(**{field: value}, version=models.F("version") + 1)
-        handler.recheck(pks)
-        handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
-        change.touched()
-        change.data = {"rows": len(pks), "field": field, "value": text}
-    return len(pks)

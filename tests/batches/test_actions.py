@@ -21,7 +21,7 @@ def test_text_that_the_database_cannot_hold_is_refused_with_a_sentence(boss, thi
     row = batch.rows.first()
     for refused in (
         lambda: actions.edit_row(batch, boss, row.pk, {"code": text}),
-        lambda: actions.set_value(batch, boss, batch.rows.all(), "code", text),
+        lambda: actions.map_values(batch, boss, batch.rows.all(), "code", {"T1": text}),
         lambda: actions.exclude(batch, boss, batch.rows.all(), reason=text),
         lambda: actions.change_options(batch, boss, {"description": text}),
         lambda: actions.withdraw(batch, boss, comment=text),

@@ -127,7 +127,7 @@ def test_unknown_department_is_made_where_the_option_says_so_or_mapped(boss):
     assert codes(made) == {"unknown_department": 1}
     mapped = make_batch("product_file", user=boss, file=book("2,,Other,Chese,,,,,,,3"))
     assert figures(mapped)["counts"] == {"error": 1}
-    actions.set_value(mapped, boss, mapped.rows.all(), "department_name", "Cheese")
+    actions.map_values(mapped, boss, mapped.rows.all(), "department_name", {"Chese": "Cheese"})
     assert figures(mapped)["counts"] == {"ok": 1}
     actions.execute(mapped, boss)
     assert Product.objects.get(number="2").department == Department.objects.get()
