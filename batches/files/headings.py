@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .child.main import column_letter
+
 INVISIBLE = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u00ad\ufeff\x00-\x08\x0e-\x1f\x7f]|[\ud800-\udfff]"
 )
@@ -13,16 +15,6 @@ INVISIBLE = re.compile(
 def clean_heading(text: str) -> str:
     """Return a heading without what cannot be seen, its white space made single blanks."""
     return " ".join(INVISIBLE.sub("", text).split())
-
-
-def column_letter(index: int) -> str:
-    """Return the name that a spreadsheet gives to the column `index` (from 0)."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
 
 
 def joined(lines: Sequence[Sequence[str]]) -> list[str]:

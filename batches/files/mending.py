@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from batches.exceptions import FileRefused
 
-from .headings import column_letter
+from .child.main import column_letter
 from .messages import BadRecord, sentence
 from .reader import Reader
 from .reading import Reading

@@ -10,8 +10,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from . import workbook
+from .child.main import column_letter
 from .delimited import Delimited, Record
-from .headings import column_letter, joined, named
+from .headings import joined, named
 from .messages import BadRecord, refusal, shorten
 from .sources import Source, opened
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from .. import actions, rights, saved_mappings
 from ..exceptions import BatchError
 from ..files import Reading, preview, raw_lines
-from ..files.headings import column_letter
+from ..files.child.main import column_letter
 from ..forms import FileOptionsForm, MappingForm, ReadingForm
 from ..handlers import BatchHandler
 from ..models import BatchBase, SavedMapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,20 +33,20 @@ SHOWN_NAMES = 500
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Remedy(ABC):
     """Values of one field of the row that mean nothing here; `row_field` is the one that people correct."""
 
     code: str
     noted_on: str
     row_field: str
 
+    @abstractmethod
     def names(self, handler: BatchHandler) -> list[str]:
         """Return the names that exist, or the first of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def named(self, handler: BatchHandler, name: str) -> str | None:
         """Return the name that a person means, or None."""
-        raise NotImplementedError
 
     def rows(self, handler: BatchHandler, user: Any) -> QuerySet:
         """Return the rows whose value is unknown."""
