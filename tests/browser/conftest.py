@@ -1,0 +1,19 @@
+"""What the walks in a browser share."""
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page
+
+
+@pytest.fixture
+def person(page: Page, live_server, admin_user):
+    """Return a page that is logged in; at the end nothing may have been refused or failed."""
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{live_server.url}{reverse('admin:login')}")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Log in").click()
+    yield page
+    assert complaints == []
