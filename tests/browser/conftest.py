@@ -2,7 +2,10 @@
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+
+# What is expected comes at once, but other tests may keep the machine busy.
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture
