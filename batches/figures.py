@@ -59,6 +59,12 @@ def _count(handler: BatchHandler, scope: Q) -> dict[str, Any]:
             actions[action or "none"] = actions.get(action or "none", 0) + n
             if status == RowStatus.APPLIED or (status in EFFECTIVE and action != RowAction.UNCHANGED):
                 parts[action or "none"] = parts.get(action or "none", 0) + n
+    left = dict(
+        Unreadable.objects.filter(batch_id=handler.batch.pk)
+        .order_by()
+        .values_list("dropped")
+        .annotate(n=Count("pk"))
+    )
     return {
         "total": total,
         "counts": counts,
@@ -67,7 +73,8 @@ def _count(handler: BatchHandler, scope: Q) -> dict[str, Any]:
         "taking_part": parts,
         "excluded": excluded,
         "issues": _issues(handler, rows),
-        "unreadable": Unreadable.objects.filter(batch_id=handler.batch.pk).count(),
+        "unreadable": left.get(False, 0),
+        "dropped": left.get(True, 0),
     }
 
 

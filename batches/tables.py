@@ -68,6 +68,8 @@ def cell(field: GridField, row: Any) -> SafeString:
             '<span class="visually-hidden">{}</span> <ins>{}</ins></span>',
             " b-long" if len(old) + len(new) > LONG else "", old or EMPTY, _("becomes"), new or EMPTY,
         )  # fmt: skip
+    if not new and old and row.action == RowAction.DELETE:
+        return format_html('<del class="b-gone" title="{}">{}</del>', _("is deleted"), wrapped(old))
     if not new and old and row.action in (RowAction.UPDATE, RowAction.UNCHANGED):
         return format_html('<span class="b-stays" title="{}">{}</span>', _("stays as it is"), wrapped(old))
     return wrapped(new) if new else EMPTY

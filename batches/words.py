@@ -33,8 +33,7 @@ def completeness(status: str, data: dict[str, Any] | None) -> str:
         return label
     counts = data["counts"]
     written = counts.get(RowStatus.APPLIED, 0)
-    records = data["total"] + data.get("unreadable", 0)
-    left_out = records - written - counts.get(RowStatus.UNCHANGED, 0)
+    left_out = all_records(data) - written - counts.get(RowStatus.UNCHANGED, 0)
     reasons = [
         (counts.get(RowStatus.CONFLICT, 0), _("changed since review")),
         (counts.get(RowStatus.FAILED, 0), _("failed")),
@@ -76,15 +75,20 @@ def left_out(data: dict[str, Any]) -> dict[str, int]:
     """Return how many records an execution leaves out, by cause."""
     included = data.get("included", data["counts"])
     found = {
-        "excluded": data["excluded"], "error": included.get(RowStatus.ERROR, 0), "unreadable": data.get("unreadable", 0)
+        "excluded": data["excluded"], "error": included.get(RowStatus.ERROR, 0),
+        "unreadable": data.get("unreadable", 0), "dropped": data.get("dropped", 0),
     }  # fmt: skip
     return {**found, "total": sum(found.values())}
 
 
+def all_records(data: dict[str, Any]) -> int:
+    """Return how many records there are: rows, those that are unreadable still, and those that were dropped."""
+    return int(data["total"] + data.get("unreadable", 0) + data.get("dropped", 0))
+
+
 def must_type_number(data: dict[str, Any]) -> bool:
     """Tell whether so much is left out that the number must be typed: more than a tenth."""
-    records = data["total"] + data.get("unreadable", 0)
-    return left_out(data)["total"] * 10 > records
+    return left_out(data)["total"] * 10 > all_records(data)
 
 
 def action_word(action: str) -> str:

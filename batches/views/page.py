@@ -80,9 +80,10 @@ def review_context(
             (kind.upper(), reverse(f"batches:rows_{kind}", args=[batch.pk])) for kind in ("csv", "xlsx")
         ],
         "total_words": whole(data["total"]),
-        "unreadable": Unreadable.objects.filter(batch_id=batch.pk)[:UNREADABLE]
+        "unreadable": Unreadable.objects.filter(batch_id=batch.pk, dropped=False)[:UNREADABLE]
         if data["unreadable"] and rights.may_have_file(handler)
         else [],
+        "dropped_records": data.get("dropped", 0) if rights.may_have_file(handler) else 0,
         "unreadable_count": whole(data["unreadable"]),
         "unreadable_more": data["unreadable"] > UNREADABLE,
     }

@@ -5,6 +5,7 @@ from io import BytesIO
 
 import pytest
 from django.core.files.base import ContentFile
+from django.urls import reverse
 
 from batches import actions
 from batches.exceptions import Forbidden, Refused
@@ -13,6 +14,7 @@ from batches.files import Reader, Reading
 from batches.files.mending import read_record, split_record
 from batches.models import Event, Unreadable
 from batches.testing import make_batch
+from batches.words import left_out
 from tests.toys.batches import ThingFileHandler
 
 TORN = b"Code,Name,Color,Cost\nT1,a,red,1\nT2,b\n\nT3,c,d,red,4\nT4,caf\xc3\xa9 \xff,red,4\nT5,e,red,5\n"
@@ -90,11 +92,39 @@ def test_a_dropped_record_stays_among_the_records(torn, boss):
     assert (record(torn, 3).dropped, record(torn, 3).dropped_reason) == (True, "not ours")
     assert tally(torn) == (2, 3, 1, 6)
     assert [entry["dropped"] for entry in batch_json(torn)["unreadable"]] == [True, False, False]
+    assert (figures(torn)["unreadable"], figures(torn)["dropped"]) == (2, 1)
+    assert left_out(figures(torn)) == {"excluded": 0, "error": 0, "unreadable": 2, "dropped": 1, "total": 3}
     assert torn.revision == before + 1
     event = Event.objects.filter(batch=torn.pk).latest("pk")
     assert (event.verb, event.comment) == ("exclude", "Line 3 of the file was dropped. not ours")
     actions.drop_record(torn, boss, record(torn, 3).pk, drop=False)
     assert (record(torn, 3).dropped, record(torn, 3).dropped_reason) == (False, "")
+    assert (figures(torn)["unreadable"], figures(torn)["dropped"]) == (3, 0)
+
+
+def test_the_page_counts_what_is_unreadable_still_and_leads_to_what_was_dropped(torn, boss, client):
+    client.force_login(boss)
+
+    def page():
+        answer = client.get(reverse("batches:batch", args=[torn.pk]), follow=True)
+        tiles = [tile for group in answer.context["tiles"] for tile in group["tiles"]]
+        return answer.content.decode(), [tile["n"] for tile in tiles if tile["word"] == "Unreadable"]
+
+    actions.drop_record(torn, boss, record(torn, 3).pk, reason="not ours")
+    words, unreadable = page()
+    assert unreadable == ["2"]
+    assert "1 record was dropped." in words
+    assert "Mend line 3" not in words
+    assert "Mend line 5" in words
+    for line in (5, 6):
+        actions.drop_record(torn, boss, record(torn, line).pk)
+    words, unreadable = page()
+    assert unreadable == []
+    assert "3 records were dropped." in words
+    executed = client.get(reverse("batches:execute", args=[torn.pk])).content.decode()
+    assert "3 unreadable and dropped" in executed
+    listed = client.get(reverse("batches:unreadable", args=[torn.pk])).content.decode()
+    assert "not ours" in listed
 
 
 def test_rights_and_states_hold_for_records_too(torn, boss, nobody):

@@ -4,7 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from batches.tables import plain_decimal
+from batches.grid import grid_fields
+from batches.tables import cell, plain_decimal
+from tests.toys.batches import PriceHandler
+from tests.toys.models import PriceBatch, PriceRow
 
 
 @pytest.mark.parametrize(
@@ -24,3 +27,18 @@ from batches.tables import plain_decimal
 )
 def test_a_decimal_is_shown_without_the_padding_of_its_column(value, text):
     assert plain_decimal(Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("action", "new", "shows"),
+    [
+        ("delete", None, '<del class="b-gone" title="is deleted">1.50</del>'),
+        ("unchanged", None, '<span class="b-stays" title="stays as it is">1.50</span>'),
+        ("create", None, '<span class="b-empty">–</span>'),
+        ("delete", Decimal("2.00"), "2.00"),
+    ],
+)
+def test_an_empty_cell_shows_what_was_where_it_stays_or_is_deleted(action, new, shows):
+    field = next(f for f in grid_fields(PriceHandler(PriceBatch())) if f.name == "new_price")
+    row = PriceRow(action=action, new_price=new, old_price=Decimal("1.50"))
+    assert cell(field, row) == shows

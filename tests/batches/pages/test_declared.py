@@ -130,6 +130,7 @@ def test_a_state_says_how_completely(status, counts, words):
 def test_a_state_counts_what_could_not_be_read_among_what_was_left_out():
     data = {"counts": {"applied": 7, "unchanged": 1}, "total": 8, "unreadable": 2}
     assert completeness("executed", data) == "Executed: 7 written, 2 left out before"
+    assert completeness("executed", data | {"dropped": 1}) == "Executed: 7 written, 3 left out before"
 
 
 @pytest.mark.parametrize(
