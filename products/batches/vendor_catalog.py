@@ -1,16 +1,12 @@
 """Vendor catalog: what one vendor's list does to that vendor's costs."""
 
-# long: a batch type is one file: header, row and handler.
-
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Cast, Coalesce, NullIf, Round
+from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,44 +18,21 @@ from batches.handlers import BatchHandler, Proposal, Tile
 from batches.models import BatchBase, BatchKey, BatchNumber, BatchRowBase, FileBatchMixin, Link
 from batches.pipeline import Lookup
 from batches.registry import register
-from products.models import Product, ProductCost, Vendor
+from products.models import Brand, Department, Product, ProductCost, Vendor
 from products.scopes import departments_of
 
 from .file_answers import check_digits
-from .product_file import COST_LIMIT
-from .readers import read_code
+from .readers import read_code, read_unit
+from .vendor_catalog_derived import COST, derived
 from .vendor_catalog_list import about_ends, end_what_is_missing, ends, note_what_moved
-from .vendor_catalog_rules import LISTED, MOVED_CASE, MOVED_UNIT, SAME_CASE, Unknown, rules
+from .vendor_catalog_rules import Unknown, rules
+from .vendor_choice import VendorKey
 
 
 class Whole(models.TextChoices):
     AUTO = "auto", _("if at least half of the vendor's costs are in it")
     YES = "yes", _("yes")
     NO = "no", _("no, a part of it")
-
-
-class VendorChoice(forms.ModelChoiceField):
-    """A vendor, named by its code."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """Return the code of a vendor that is given by its key."""
-        if isinstance(value, int) and self.queryset is not None:
-            return self.queryset.filter(pk=value).values_list("code", flat=True).first()
-        return super().prepare_value(value)
-
-    def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.name} ({obj.code})"
-
-
-class VendorKey(models.ForeignKey):
-    """An option that is a vendor; people and commands name it by its code."""
-
-    def formfield(self, **kwargs: Any) -> Any:
-        return super().formfield(**{"form_class": VendorChoice, "to_field_name": "code", **kwargs})
-
-    def deconstruct(self) -> tuple[str, str, Any, Any]:
-        name, _path, args, kwargs = super().deconstruct()
-        return name, "django.db.models.ForeignKey", args, kwargs
 
 
 class VendorCatalogBatch(FileBatchMixin, BatchBase):
@@ -122,12 +95,17 @@ class VendorCatalogRow(BatchRowBase):
     vendor = Link(Vendor, verbose_name=_("vendor"))
     numbered = Link(Product, verbose_name=_("product of this number"))
     named = Link(Vendor, verbose_name=_("vendor of the row"))
+    brand = Link(Brand, verbose_name=_("brand"))
+    department = Link(Department, verbose_name=_("department"))
 
     vendor_item_code = models.CharField(_("vendor item code"), max_length=60, null=True)
     code = models.CharField(_("code"), max_length=60, null=True)
     our_number = models.CharField(_("our number"), max_length=60, null=True)
     description = models.CharField(_("description"), max_length=500, null=True)
     size_text = models.CharField(_("size and pack"), max_length=200, null=True)
+    unit = models.CharField(_("unit of size"), max_length=20, null=True)
+    brand_name = models.CharField(_("brand"), max_length=200, null=True)
+    department_name = models.CharField(_("department"), max_length=200, null=True)
     case_size = models.PositiveIntegerField(_("case size"), null=True)
     case_cost = models.DecimalField(_("case cost"), max_digits=14, decimal_places=2, null=True)
     unit_cost = models.DecimalField(_("unit cost"), max_digits=14, decimal_places=4, null=True)
@@ -138,6 +116,8 @@ class VendorCatalogRow(BatchRowBase):
     last_sold = models.DateField(_("last sold"), null=True, editable=False)
     makes = models.BooleanField(_("makes the product"), null=True, editable=False)
     new_number = models.CharField(_("number"), max_length=60, null=True, editable=False)
+    new_size = models.DecimalField(_("size"), max_digits=14, decimal_places=3, null=True, editable=False)
+    new_unit = models.CharField(_("unit"), max_length=20, null=True, editable=False)
     new_vendor_item_code = models.CharField(_("vendor item code"), max_length=60, null=True, editable=False)
     new_case_cost = models.DecimalField(
         _("case cost"), max_digits=14, decimal_places=2, null=True, editable=False
@@ -157,49 +137,6 @@ class VendorCatalogRow(BatchRowBase):
     class Meta(BatchRowBase.Meta):
         verbose_name = _("row of a vendor catalog")
         verbose_name_plural = _("rows of vendor catalogs")
-
-
-# Field of the cost -> field of the row.
-COST = {
-    "vendor_item_code": "new_vendor_item_code",
-    "case_size": "case_size",
-    "case_cost": "new_case_cost",
-    "unit_cost": "new_unit_cost",
-}
-MOST_UNITS = 10**5  # in a case whose cost is reckoned from that of a unit
-UNITS = Coalesce(F("case_size"), F("old_case_size"))
-KEY = models.BigIntegerField()
-MONEY = models.DecimalField(max_digits=24, decimal_places=4)
-
-
-def per_unit() -> Case:
-    """Return the cost of a unit by that of the case; a case that costs what it did leaves it as it is, without rounding anew."""
-    same = Q(case_cost=F("old_case_cost")) & SAME_CASE
-    # More than production can hold is refused there; here its quotient would not fit either, and cost all rows.
-    fits = Q(case_cost__gt=-COST_LIMIT, case_cost__lt=COST_LIMIT)
-    return Case(
-        When(same, then=F("old_unit_cost")),
-        When(fits, then=Round(F("case_cost") / NullIf(UNITS, 0), 4)),
-        default=None,
-        output_field=MONEY,
-    )
-
-
-def per_case() -> Case:
-    """Return the cost of a case by that of a unit, where we keep one and the row moves it."""
-    fits = Q(unit_cost__gt=-COST_LIMIT / 100, unit_cost__lt=COST_LIMIT / 100, old_case_cost__isnull=False)
-    fits &= Q(case_size__lt=MOST_UNITS) | Q(case_size__isnull=True, old_case_size__lt=MOST_UNITS)
-    return Case(
-        When(fits & ~(Q(unit_cost=F("old_unit_cost")) & SAME_CASE), then=Round(F("unit_cost") * UNITS, 2)),
-        default=None,
-        output_field=MONEY,
-    )
-
-
-def yes(when: Q | None) -> Any:
-    """Return yes where a condition holds, else nothing."""
-    none = Cast(Value(None), models.BooleanField())
-    return none if when is None else Case(When(when, then=Value(True)), default=none)
 
 
 @register
@@ -233,6 +170,9 @@ class VendorCatalogHandler(BatchHandler):
             "item description", "product name", "product description", "name", "product")),
         Column("size_text", _("Size and pack"), max_length=200, aliases=(
             "size", "pack size", "pack/size", "pack and size", "unit size", "bottle volume (ml)")),
+        Column("unit", _("Unit of size"), max_length=20, aliases=("size unit", "content unit", "unit of measure", "unit")),
+        Column("brand_name", _("Brand"), max_length=200, aliases=("brand name", "brand owner", "manufacturer")),
+        Column("department_name", _("Department"), max_length=200, aliases=("department name", "dept", "dept name")),
         Column("case_size", _("Case size"), kind="integer", max_digits=9, min_value=Decimal(0), aliases=(
             "pack", "case pack", "units per case", "case qty", "qty per case")),
         Column("case_cost", _("Case cost"), kind="decimal", max_digits=14, decimal_places=2, aliases=(
@@ -259,6 +199,10 @@ class VendorCatalogHandler(BatchHandler):
         "size_text",
         "last_sold",
         "valid_from",
+        "new_size",
+        "new_unit",
+        "brand_name",
+        "department_name",
     )
     search = ("product_name", "vendor_item_code", "code", "our_number", "description")
     unique = (
@@ -296,6 +240,8 @@ class VendorCatalogHandler(BatchHandler):
                 where=Q(vendor=vendor),
                 unique=False,
             ),
+            Lookup("brand", ({"name": "brand_name"},), fold=True),
+            Lookup("department", ({"name": "department_name"},), fold=True),
         ]
 
     def proposals(self, survey: Survey, headings: Mapping[str, str]) -> dict[str, Proposal]:
@@ -305,68 +251,28 @@ class VendorCatalogHandler(BatchHandler):
 
     def converters(self) -> dict[str, Callable[[str], Any]]:
         """Bring codes into the form in which products have them."""
-        return {"code": read_code(self.batch.codes_have_check_digit)}
+        return {"code": read_code(self.batch.codes_have_check_digit), "unit": read_unit}
 
     def get_derived(self) -> list[dict[str, Any]]:
         """Fill in what follows: the product of the cost, the cost of a unit, by how much it moves, the margin then."""
-        makes = LISTED & Q(product__isnull=True) if self.batch.unknown_products == Unknown.CREATE else None
-        moved = Case(
-            When(MOVED_UNIT, then=F("new_unit_cost") - F("old_unit_cost")),
-            When(MOVED_CASE, then=F("new_case_cost") - F("old_case_cost")),
-            default=None,
-            output_field=MONEY,
-        )
-        before = Case(
-            When(MOVED_UNIT, then=F("old_unit_cost")), default=F("old_case_cost"), output_field=MONEY
-        )
-        price = F("product__regular_price")
-        left = Case(
-            When(product__regular_price__gt=0, then=Round((price - F("new_unit_cost")) * 100 / price, 2)),
-            default=None,
-            output_field=MONEY,
-        )
-        vendor, theirs = self.batch.vendor_id, Q(named__isnull=False)
-        mine = Q(ended__isnull=True) & (~theirs | Q(named=vendor))
-        return [
-            {
-                # A row of another vendor, and one of ours that ends, is no item of this vendor's list.
-                "vendor": Case(When(mine, then=Cast(Value(vendor), KEY)), default=None),
-                "cost": Case(When(mine, then=F("cost")), default=None, output_field=KEY),
-                "product": Coalesce(
-                    F("ended__product"),
-                    Case(When(mine, then=Coalesce(F("cost__product"), F("product"), output_field=KEY))),
-                    output_field=KEY,
-                ),
-                "new_vendor_item_code": Case(
-                    When(numbered__isnull=False, numbered=F("cost__product"), then=Value(None)),
-                    default=F("vendor_item_code"),
-                    output_field=models.CharField(),
-                ),
-                "new_unit_cost": Coalesce(F("unit_cost"), per_unit()),
-            },
-            {
-                "product_name": F("product__description"),
-                "last_sold": F("product__last_sold"),
-                "new_case_cost": Coalesce(F("case_cost"), per_case()),
-                "makes": yes(makes),
-            },
-            {
-                "change": moved,
-                "new_number": Case(When(makes=True, then=Coalesce(F("our_number"), F("code")))),
-            },
-            {
-                "percent": Round(F("change") * 100 / NullIf(before, Decimal(0)), 2),
-                "margin": left,
-            },
-        ]
+        return derived(self.batch)
 
     def get_changes(self) -> list[Any]:
         """Make products where the option says so, then costs; end those that are not in the list."""
-        product = {"number": "new_number", "code": "code", "description": "description"}
+        product = {
+            "number": "new_number",
+            "code": "code",
+            "description": "description",
+            "size": "new_size",
+            "unit": "new_unit",
+        }
+        product |= {"brand": "brand", "department": "department"}
+        makes = Q(makes=True)
         cost = {**COST, "preferred": "makes"}
-        known = Q(product__isnull=False) | Q(makes=True)
+        known = Q(product__isnull=False) | makes
         return [
-            Create(Product, "product", "number", product, when=Q(makes=True)),
+            Create(Brand, "brand", "name", {"name": "brand_name"}, shared=True, when=makes),
+            Create(Product, "product", "number", product, when=makes),
             Create(
                 ProductCost,
                 "cost",
@@ -446,4 +352,6 @@ class VendorCatalogHandler(BatchHandler):
         departments = departments_of(user)
         if departments is None:
             return Q()
-        return Q(product__department__in=departments) | Q(product__department__isnull=True)
+        # What a row makes is of the department that the row names.
+        free = Q(product__isnull=False) | Q(department__isnull=True) | Q(department__in=departments)
+        return Q(product__department__in=departments) | Q(product__department__isnull=True) & free

@@ -44,7 +44,16 @@ def money(amount: Any) -> Func:
 
 def rules(batch: Any) -> list[Finding]:
     """Return the rules of a vendor's list."""
-    return [*_identity(batch), _unknown(batch), *_costs(batch), *_margins(), *_ends(), *_last(), *_codes()]
+    return [
+        *_identity(batch),
+        _unknown(batch),
+        *_costs(batch),
+        *_margins(),
+        *_made(),
+        *_ends(),
+        *_last(),
+        *_codes(),
+    ]
 
 
 def _identity(batch: Any) -> list[Finding]:
@@ -253,6 +262,29 @@ def _margins() -> list[Finding]:
             (FIRST | MOVED_UNIT & Q(change__gt=0)) & Q(margin__gte=0) & Q(LessThan(F("margin"), target)),
             "margin",
             {"price": price, "margin": "margin", "target": target},
+        ),
+    ]
+
+
+def _made() -> list[Finding]:
+    """Return the rules about names that a product is made with."""
+    makes = Q(makes=True)
+    return [
+        Finding(
+            "unknown_brand",
+            _("The brand %(value)s is new and will be created."),
+            NOTICE,
+            makes & Q(brand__isnull=True, brand_name__isnull=False),
+            "brand_name",
+            {"value": "brand_name"},
+        ),
+        Finding(
+            "unknown_department",
+            _("There is no department %(value)s, so the product is made without one."),
+            WARNING,
+            makes & Q(department__isnull=True, department_name__isnull=False),
+            "department_name",
+            {"value": "department_name"},
         ),
     ]
 

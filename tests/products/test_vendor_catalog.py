@@ -334,6 +334,9 @@ def test_person_sees_and_executes_only_their_departments(boss, acme):
         cost_of(acme, f"A{n}", product=ProductFactory(department=department))
     batch = catalog(boss, acme, "A0,,,,,3", "A1,,,,,3", "A2,,,,,3")
     assert figures(batch, buyer)["total"] == 2
+    made = catalog(boss, acme, "A5,dairy,3", "A6,Meat,3", "A7,Fish,3", head="Item #,Dept,Unit Cost\n")
+    scoped = made.rows.filter(actions.handler_of(made, buyer).scope(buyer))
+    assert list(scoped.values_list("vendor_item_code", flat=True)) == ["A5", "A7"]
     with pytest.raises(Refused, match="outside what you may work on"):
         actions.execute(batch, buyer)
 

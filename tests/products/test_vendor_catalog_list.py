@@ -9,8 +9,10 @@ from django.urls import reverse
 from batches import actions
 from batches.exceptions import Refused
 from batches.figures import figures
+from batches.grid import grid_fields
 from batches.journal import event_model
 from batches.models import Unreadable
+from batches.tables import cell
 from products.batches.vendor_catalog_list import ends
 from products.models import ProductCost
 
@@ -40,6 +42,10 @@ def test_missing_costs_are_rows_of_their_own_excluded_at_first(boss, acme):
     assert (row.ended, row.product, row.action, row.removed) == (mine[9], mine[9].product, "delete", True)
     assert (row.sequence, row.source_row, row.last_sold) == (11, None, date(2026, 11, 10))
     assert row.removed_reason == "Not in the list; put it back to end the cost."
+    assert (row.old_unit_cost, row.old_case_cost, row.old_case_size) == (2, 24, 12)
+    cells = {field.name: cell(field, row) for field in grid_fields(actions.handler_of(batch))}
+    assert cells["new_unit_cost"] == '<del class="b-gone" title="is deleted">2.00</del>'
+    assert "A9" in cells["new_vendor_item_code"]
     assert sentence(batch, "no_longer_listed") == (
         "It is not in the list any more (item code A9, unit cost 2.00); last sold: 2026-11-10."
     )
