@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from .figures import SEVERITY_ORDER
 from .grid import GridField, grid_fields, model_field, sort_fields
 from .handlers import BatchHandler
 from .states import BEFORE, RowAction, RowStatus, Severity
@@ -236,4 +237,5 @@ def sentences(handler: BatchHandler, row: Any) -> list[dict[str, Any]]:
                 "field": field if field and model_field(handler, field) is not None else "",
             }
         )
-    return found
+    # What must be fixed first; within that, in the order in which it was found.
+    return sorted(found, key=lambda sentence: SEVERITY_ORDER.get(sentence["severity"], len(SEVERITY_ORDER)))

@@ -161,6 +161,9 @@ def _group(
         "icon": ICONS["notice"] if severity == Severity.NOTICE else ICONS.get(severity, ""),
         "word": str(Severity(severity).label),
         "n_words": whole(group["n"]),
+        # Without its parameters a sentence keeps their places; one that has none is the same in all rows.
+        "varies": group["n"] > 1
+        and "%(" in handler.message({"code": group["code"], "field": group["field"]}),
         "remedy": remedy_for(handler, group["code"], group["field"]) if review else None,
     }
 

@@ -18,7 +18,7 @@ from ..exceptions import BatchError, Refused
 from ..figures import figures
 from ..filters import RowFilter
 from ..findings import Unique
-from ..grid import grid_fields, visible_rows
+from ..grid import NUMBERS, grid_fields, model_field, visible_rows
 from ..groups import EXCLUDE, GIVE_UP, Groups, comparable, rule_of
 from ..handlers import BatchHandler
 from ..tables import shown
@@ -171,18 +171,25 @@ def _context(
     )  # fmt: skip
 
 
-def _samples(groups: Groups) -> tuple[list[str], list[list[dict[str, Any]]]]:
-    """Return headings and rows of some groups, so that it is seen what is decided."""
+def _samples(groups: Groups) -> tuple[list[tuple[str, bool]], list[list[dict[str, Any]]]]:
+    """Return headings, with whether the column holds numbers, and rows of some groups, so that it is seen what is decided."""
     handler = groups.handler
     sampled = groups.samples(SAMPLE_GROUPS, SAMPLE_ROWS)
     by_pk = handler.rows().in_bulk([pk for pks in sampled for pk in pks])
-    fields = [f for f in grid_fields(handler) if not f.link][:SAMPLE_FIELDS]
-    names = [f.name for f in fields]
-    compared = [name for name in comparable(handler, groups.rule) if name not in names][:2]
-    heads = [f.label for f in fields] + [capfirst(handler.label(name)) for name in compared]
+    fields = {f.name: f for f in grid_fields(handler)}
+    names = [name for name, f in fields.items() if not f.link][:SAMPLE_FIELDS]
+    names += [name for name in comparable(handler, groups.rule) if name not in names][:2]
+    numbers = {name: isinstance(model_field(handler, name), NUMBERS) for name in names}
+    heads = [
+        (fields[name].label if name in fields else capfirst(handler.label(name)), number)
+        for name, number in numbers.items()
+    ]
     return heads, [
         [
-            {"row": by_pk[pk], "cells": [shown(getattr(by_pk[pk], name)) for name in [*names, *compared]]}
+            {
+                "row": by_pk[pk],
+                "cells": [(shown(getattr(by_pk[pk], name)), number) for name, number in numbers.items()],
+            }
             for pk in pks
             if pk in by_pk
         ]

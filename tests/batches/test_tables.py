@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from batches.grid import grid_fields
-from batches.tables import cell, plain_decimal
+from batches.tables import cell, plain_decimal, sentences
 from tests.toys.batches import PriceHandler
 from tests.toys.models import PriceBatch, PriceRow
 
@@ -42,3 +42,10 @@ def test_an_empty_cell_shows_what_was_where_it_stays_or_is_deleted(action, new, 
     field = next(f for f in grid_fields(PriceHandler(PriceBatch())) if f.name == "new_price")
     row = PriceRow(action=action, new_price=new, old_price=Decimal("1.50"))
     assert cell(field, row) == shows
+
+
+def test_what_must_be_fixed_is_told_first():
+    found = [("a", "notice"), ("b", "error"), ("c", "warning"), ("d", "error"), ("e", "notice")]
+    issues = [{"code": code, "severity": severity, "message": code} for code, severity in found]
+    told = sentences(PriceHandler(PriceBatch()), PriceRow(issues=issues))
+    assert [sentence["text"] for sentence in told] == ["b", "d", "c", "a", "e"]

@@ -39,7 +39,10 @@ def choice(html, **chosen):
 
 
 def test_the_finding_leads_to_the_decision_and_the_decision_back(web, twins):
-    assert shared_url(twins) in text(web.get(batch_url(twins)))
+    html = text(web.get(batch_url(twins)))
+    assert shared_url(twins) in html
+    assert "Another row has this name." in html
+    assert '<span class="b-eg">' not in html, "the sentence is the same in all rows"
     html = text(web.get(shared_url(twins)))
     assert re.findall(r"<dt>([^<]*)</dt><dd>(\d+)</dd>", html) == [
         ("groups", "2"),
@@ -49,6 +52,8 @@ def test_the_finding_leads_to_the_decision_and_the_decision_back(web, twins):
     assert "2 rows stay, without their “Name”" in html
     assert "Price (tells 1 of 2 groups; in the others the first row is kept)" in html
     assert html.index(">A1<") < html.index(">B2<")
+    assert '<th scope="col" class="b-num">Price</th>' in html
+    assert '<td class="b-num">9.00</td>' in html
     answer = web.post(shared_url(twins), choice(html, keep="highest"), follow=True)
     assert "2 rows gave way." in text(answer)
     assert list(twins.rows.exclude(name=None).order_by("sequence").values_list("code", flat=True)) == [
@@ -58,6 +63,7 @@ def test_the_finding_leads_to_the_decision_and_the_decision_back(web, twins):
     ]
     html = text(web.get(batch_url(twins)))
     assert "Name alpha was given up to row 2." in html
+    assert '<span class="b-eg">such as</span> Name alpha' in html
     assert "Put back" in html
     html = text(web.get(shared_url(twins)))
     assert "No rows share it any more." in html
