@@ -8,6 +8,9 @@ from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Count, Q
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from . import sql
 from .files.uses import columns_of
@@ -15,6 +18,7 @@ from .handlers import BatchHandler
 from .models import BatchBase, Run, Summary, Unreadable
 from .registry import registry
 from .states import EFFECTIVE, RowAction, RowStatus, Severity
+from .words import whole
 
 FIRST_ROWS = 5
 SEVERITY_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
@@ -155,6 +159,22 @@ def not_read(batch: BatchBase) -> list[str]:
     return [h for h in getattr(batch, "reading", {}).get("headings", []) if h not in mapped]
 
 
+def not_rows(batch: BatchBase) -> str:
+    """Return in a sentence what of the batch's file was left out before there were rows; "" where nothing was."""
+    at_end = min(getattr(batch, "reading", {}).get("skip_end", 0), getattr(batch, "ignored_records", 0))
+    above = getattr(batch, "ignored_records", 0) - at_end
+    columns = getattr(batch, "reading", {}).get("dropped_columns", 0) if batch.records is not None else 0
+    found = [
+        (batch.blank_records, ngettext("%(n)s blank row", "%(n)s blank rows", batch.blank_records)),
+        (above, ngettext("%(n)s row above the data", "%(n)s rows above the data", above)),
+        (at_end, ngettext("%(n)s row of totals", "%(n)s rows of totals", at_end)),
+        (columns, ngettext("%(n)s empty column", "%(n)s empty columns", columns)),
+    ]
+    words = [text % {"n": whole(n)} for n, text in found if n]
+    template = ngettext("%(what)s was left out.", "%(what)s were left out.", sum(n for n, _text in found))
+    return template % {"what": get_text_list(words, _("and"))} if words else ""
+
+
 def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
     """Return a batch as the commands print it."""
     handler = registry.for_model(type(batch))
@@ -174,6 +194,8 @@ def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
         "not_read": not_read(batch),
         "records": batch.records,
         "blank": batch.blank_records,
+        "ignored": getattr(batch, "ignored_records", 0),
+        "dropped_columns": getattr(batch, "reading", {}).get("dropped_columns", 0),
         "rows": data["total"],
         "excluded": data["excluded"],
         "counts": data["counts"],

@@ -231,8 +231,8 @@ class FileRows:
                 % {"name": self.batch.original_name}
             )
         self._save_bad()
-        self.batch.records = rows + len(self.bad) + reader.blank
-        self.batch.blank_records = reader.blank
+        self.batch.records = reader.total
+        self.batch.blank_records, self.batch.ignored_records = reader.blank, reader.ignored
         remember(self.handler)
         return rows
 

@@ -147,6 +147,8 @@ class Ground:
         for model in (Unreadable, Summary):
             model._base_manager.filter(batch_id=batch.pk).delete()
         self.put(batch, status=Status.DRAFT, records=None, blank_records=0)
+        if hasattr(batch, "ignored_records"):
+            self.put(batch, ignored_records=0)
 
     def put(self, batch: Any, **values: Any) -> None:
         """Set columns of the header without going through a verb."""

@@ -132,6 +132,12 @@ class FileBatchMixin(models.Model):
     encoding = models.CharField(_("encoding"), max_length=40, blank=True, default="", editable=False)
     delimiter = models.CharField(_("delimiter"), max_length=4, blank=True, default="", editable=False)
     reading = models.JSONField(_("reading"), default=dict, blank=True, editable=False)
+    ignored_records = models.PositiveIntegerField(
+        _("ignored records"),
+        default=0,
+        editable=False,
+        help_text=_("Above the first row of data, and totals at the end."),
+    )
     mapping = models.JSONField(
         _("mapping"),
         default=dict,

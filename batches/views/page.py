@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from .. import rights
 from ..conf import conf
-from ..figures import figures
+from ..figures import figures, not_rows
 from ..filters import RowFilter, group_key
 from ..grid import grid_fields, sort_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
@@ -84,6 +84,7 @@ def review_context(
         if data["unreadable"] and rights.may_have_file(handler)
         else [],
         "dropped_records": data.get("dropped", 0) if rights.may_have_file(handler) else 0,
+        "not_rows": not_rows(batch),
         "unreadable_count": whole(data["unreadable"]),
         "unreadable_more": data["unreadable"] > UNREADABLE,
     }

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from batches import actions
 from batches.actions import Door
 from batches.exceptions import BatchError, Refused
-from batches.figures import batch_json
+from batches.figures import batch_json, not_rows
 from batches.models import BatchBase, Run
 from batches.registry import find_batch, registry
 from batches.states import RowStatus, RunState, Status
@@ -224,6 +224,8 @@ def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:
         shown.append(
             _("File: %(file)s, %(records)s records") % {"file": data["file"], "records": data["records"]}
         )
+        if left := not_rows(batch):
+            shown.append(left)
     if data["not_read"]:
         shown.append(_("Columns not read: ") + ", ".join(data["not_read"]))
     if data["counts"]:
