@@ -16,6 +16,7 @@ from . import sql
 from .files import Reading
 from .files.reading import clean_heading
 from .models import SavedMapping
+from .natural import natural_name
 
 if TYPE_CHECKING:
     from .handlers import BatchHandler
@@ -92,7 +93,7 @@ def options_text(handler: BatchHandler) -> dict[str, str]:
         field: Any = handler.model._meta.get_field(name)
         value = field.value_from_object(handler.batch)
         if value is not None and value != "":
-            found[name] = str(value)
+            found[name] = natural_name(getattr(handler.batch, name)) if field.is_relation else str(value)
     return found
 
 

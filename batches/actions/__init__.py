@@ -7,7 +7,7 @@ from .make import change_options, make
 from .mappings import map_columns
 from .mend import drop_record, mend_record
 from .proposals import answers
-from .readings import set_reading
+from .readings import must_be_answered, set_reading
 from .rows import edit_row, exclude, include
 from .runs import execute, populate, refresh, start, stop, work
 from .values import forget_value, map_values
@@ -32,6 +32,7 @@ __all__ = [
     "map_columns",
     "map_values",
     "mend_record",
+    "must_be_answered",
     "populate",
     "put_back",
     "refresh",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from ..exceptions import Refused
 from ..handlers import BatchHandler
+from ..natural import by_name
 
 YES, NO = {"yes", "true", "on", "1"}, {"no", "false", "off", "0"}
 
@@ -39,6 +40,8 @@ def clean_options(handler_class: type[BatchHandler], given: dict[str, Any]) -> d
 
 def _from_text(field: Any, text: str) -> Any:
     """Return the value of an option's text. Raises ValidationError."""
+    if field.is_relation:
+        return by_name(field, text)
     if not isinstance(field, models.BooleanField):
         return field.formfield().clean(text)
     # A form's check box takes every word for yes, "no" too.

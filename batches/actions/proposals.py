@@ -118,6 +118,20 @@ def answers(
     return {name: found[name] for name in handler.options_from_file if name in found}
 
 
+def unanswered(
+    handler: BatchHandler, file: Any, given: Collection[str], remembered: SavedMapping | None = None
+) -> dict[str, Proposal]:
+    """Return what the file leaves open about options that are neither `given` nor known from an earlier file."""
+    saved = remembered or saved_mappings.find(handler, handler.batch.reading["headings"])  # type: ignore[attr-defined]
+    now = saved_mappings.options_text(handler)
+    known = {name for name, text in saved.options.items() if now.get(name) == text} if saved else set()
+    return {
+        name: proposal
+        for name, proposal in answers(handler, file).items()
+        if not proposal.sure and name not in given and name not in known
+    }
+
+
 def surveyed(batch: Any, file: Any, reading: Reading) -> Survey:
     """Return what the file's columns hold; nothing where that cannot be told. Kept for the pages that ask again."""
     how = json.dumps(reading.to_json(), sort_keys=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -15,9 +15,9 @@ from ..files import DELIMITER_LABELS, ENCODINGS, Reading, read_headings
 from ..handlers import BatchHandler
 from ..log import CODE, Door
 from ..models import BatchBase
-from .base import changing
+from .base import changing, handler_of
 from .mappings import checked_mapping
-from .proposals import apply_reading, in_these_words, suggested, take_answers, take_options
+from .proposals import apply_reading, in_these_words, named, suggested, take_answers, take_options, unanswered
 
 # Where one of these is another, the headings are looked for anew.
 WHOLE = {"sheet", "encoding", "delimiter"}
@@ -45,6 +45,27 @@ def set_reading(batch: BatchBase, user: Any, choices: Mapping[str, Any], *, door
             if reading.headings != before.headings:
                 _map_anew(change.handler, file, reading)
         change.data = {"reading": changed}
+
+
+def must_be_answered(batch: BatchBase, user: Any, given: Collection[str] = (), *, saved: str = "") -> None:
+    """Raise Refused where the file leaves an option open that is neither `given` nor known: nobody is there to be asked."""
+    handler = handler_of(batch, user)
+    if not handler.options_from_file:
+        return
+    remembered = named(type(handler), saved) if saved else None
+    with opened(batch) as file:
+        left = unanswered(handler, file, given, remembered)
+    for name, proposal in left.items():
+        field: Any = handler.model._meta.get_field(name)
+        values = [value for value, _label in field.flatchoices] or ["yes", "no"]
+        raise Refused(
+            _("The option %(name)s cannot be told for certain. %(why)s Say which holds: %(answers)s.")
+            % {
+                "name": name,
+                "why": proposal.sentence,
+                "answers": _(" or ").join(f"--option {name}={value}" for value in values),
+            }
+        )
 
 
 def opened(batch: Any) -> Any:

@@ -91,6 +91,9 @@ class Command(BatchCommand):
         if options["map"]:
             named = {field: as_use(text) for field, text in pairs(options["map"]).items()}
             actions.map_columns(batch, user, {**batch.mapping, **named}, door=self.door())  # type: ignore[attr-defined]
+        if not options["no_populate"] and options["file"]:
+            answered = pairs(options["option"])
+            actions.must_be_answered(batch, user, answered, saved=options["mapping"])
         if options["background"]:
             actions.start(batch, "populate", user, door=self.door())
         elif not options["no_populate"]:
