@@ -38,6 +38,20 @@ def saved_values(handler: BatchHandler) -> QuerySet:
     return values.filter(type=handler.key, source=handler.source_of())
 
 
+def scoped(handler: BatchHandler, user: Any) -> bool:
+    """Tell whether a person sees only a part of the rows of the handler's type."""
+    return user is not None and bool(handler.scope(user))
+
+
+def seen_by(handler: BatchHandler, user: Any) -> QuerySet:
+    """Return what is remembered for the sender that a person sees and may forget.
+
+    A name and its meaning tell of the rows they come from: who sees a part of the rows sees what they decided themselves.
+    """
+    found = saved_values(handler)
+    return found.filter(created_by_name=user.get_username()[:150]) if scoped(handler, user) else found
+
+
 def meanings(handler: BatchHandler) -> dict[str, dict[str, Meaning]]:
     """Return field -> folded text -> what it stands for, for the sender of a batch's file."""
     found: dict[str, dict[str, Meaning]] = {}
@@ -69,10 +83,13 @@ def understood(convert: Callable[[str], Any], known: dict[str, Meaning] | None) 
     return read
 
 
-def remember_values(handler: BatchHandler, field: str, given: dict[str, str], who: str) -> int:
-    """Remember what texts of a field stand for; return how many. What stood for one of them stands for its meaning now."""
-    now = timezone.now()
-    mine = saved_values(handler).filter(field=field)
+def remember_values(handler: BatchHandler, field: str, given: dict[str, str], user: Any) -> int:
+    """Remember what texts of a field stand for; return how many. What stood for one of them stands for its meaning now.
+
+    Whoever sees a part of the rows does not change what somebody else decided: it holds for rows that they do not see.
+    """
+    now, who = timezone.now(), user.get_username() if user is not None else ""
+    mine = seen_by(handler, user).filter(field=field)
     kept = {
         fold(text): value
         for text, value in given.items()
@@ -81,6 +98,10 @@ def remember_values(handler: BatchHandler, field: str, given: dict[str, str], wh
     for old in mine:
         if fold(old.value) in kept and old.text not in kept:
             kept[old.text] = kept[fold(old.value)]
+    if scoped(handler, user):
+        others = saved_values(handler).filter(field=field, text__in=kept).exclude(created_by_name=who[:150])
+        for text in others.values_list("text", flat=True):
+            del kept[text]
     model: Any = SavedValue
     model._default_manager.using(handler.using).bulk_create(
         [

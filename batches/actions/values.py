@@ -13,9 +13,9 @@ from ..exceptions import Refused
 from ..files import CellError
 from ..files.messages import shorten
 from ..handlers import BatchHandler
-from ..log import CODE, Door, user_name
+from ..log import CODE, Door
 from ..models import BatchBase
-from ..saved_values import remember_values, saved_values
+from ..saved_values import remember_values, seen_by
 from ..states import BEFORE
 from .base import changing, storable
 from .groups import check_many
@@ -61,7 +61,7 @@ def map_values(
         marked.update(**{field: Case(*whens.values(), output_field=model_field)}, version=F("version") + 1)
         check_many(handler, pks)
         handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
-        kept = remember_values(handler, field, names, user_name(user)) if remember else 0
+        kept = remember_values(handler, field, names, user) if remember else 0
         change.touched()
         change.data = _data(field, names, len(pks), kept)
     return len(pks)
@@ -70,7 +70,7 @@ def map_values(
 def forget_value(batch: BatchBase, user: Any, pk: int, *, door: Door = CODE) -> str:
     """Forget what a text stands for in the files of the batch's sender; return the text. Raises Refused."""
     with changing(batch, "edit", user, door) as change:
-        saved = saved_values(change.handler).filter(pk=pk).first()
+        saved = seen_by(change.handler, user).filter(pk=pk).first()
         if saved is None:
             raise Refused(_("This is not remembered any more."))
         saved.delete()

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -20,6 +21,7 @@ from ..forms.reading import MARKS, ORDERS
 from ..models import SavedMapping
 from ..registry import registry
 from ..views.base import batch_url
+from .values import partly_seen
 
 
 def use_words(use: Use) -> str:
@@ -65,6 +67,14 @@ class SavedMappingAdmin(admin.ModelAdmin):
         "created", "created_by_name",
     )  # fmt: skip
     readonly_fields = fields[1:]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Leave out what was saved from others' files of which the person sees only a part."""
+        return (
+            super()
+            .get_queryset(request)
+            .filter(Q(created_by=request.user.pk) | ~Q(type__in=partly_seen(request.user)))
+        )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -23,7 +23,7 @@ from ..groups import rule_of, rule_that_gave_up
 from ..handlers import BatchHandler
 from ..paging import cursor
 from ..pipeline import Lookup
-from ..saved_values import fold, saved_values
+from ..saved_values import fold, seen_by
 from ..states import BEFORE
 from ..words import whole
 from .base import batch_page, batch_url, go, header, must_have_right, render, told
@@ -244,7 +244,7 @@ def _context(
         values=[(v, whole(n), given.get(str(v), ""), errors.get(str(v))) for v, n in values[:SHOWN_VALUES]],
         values_more=len(values) > SHOWN_VALUES, errors=errors, may_remember=read, sender=handler.source_of() if read else "",
         remember="remember" in request.POST if request.method == "POST" else True,
-        remembered=saved_values(handler).filter(field=remedy.row_field).count() if read else 0,
+        remembered=seen_by(handler, request.user).filter(field=remedy.row_field).count() if read else 0,
         subtitle=_("Unknown values of “%(label)s”") % {"label": label},
     )  # fmt: skip
 
@@ -267,7 +267,7 @@ def remembered(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpR
             return told(request, error, here)
         messages.success(request, _("%(text)s stands for nothing any more.") % {"text": text})
         return go(request, here)
-    found = list(saved_values(handler).order_by("field", "text")[: SHOWN_NAMES + 1])
+    found = list(seen_by(handler, request.user).order_by("field", "text")[: SHOWN_NAMES + 1])
     context = header(
         batch, handler, values=[(handler.label(saved.field), saved) for saved in found[:SHOWN_NAMES]],
         values_more=len(found) > SHOWN_NAMES, sender=handler.source_of(), subtitle=_("What is remembered"),
