@@ -45,6 +45,18 @@ DROPPED_OPTIONS = frozenset(
     }
 )
 
+# A purge says so in its transaction, as it does for the log; nobody else changes what was recorded.
+RETENTION = "IF current_setting('batches.retention', true) = 'purge' THEN RETURN {row}; END IF;\n"
+KEPT = RETENTION.format(row="CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END") + (
+    "RAISE EXCEPTION 'The journal % is append-only: % is refused.', TG_TABLE_NAME, TG_OP;"
+)
+NOT_EMPTIED = RETENTION.format(row="NULL") + (
+    "RAISE EXCEPTION 'The table % is journalled, which TRUNCATE would pass by: it is refused. Use DELETE.', TG_TABLE_NAME;"
+)
+JOURNAL_NOT_EMPTIED = RETENTION.format(row="NULL") + (
+    "RAISE EXCEPTION 'The journal % is append-only: TRUNCATE is refused.', TG_TABLE_NAME;"
+)
+
 M = TypeVar("M", bound=models.Model)
 
 
@@ -67,6 +79,24 @@ class JournalEvent(pghistory.models.Event):
 
     class Meta:
         abstract = True
+
+
+def _no_truncate(func: str) -> pgtrigger.Trigger:
+    """Refuse to empty a table; tests that flush their tables do without."""
+    return pgtrigger.Trigger(
+        name="no_truncate",
+        operation=pgtrigger.Truncate,
+        when=pgtrigger.Before,
+        level=pgtrigger.Statement,
+        func=func,
+    )
+
+
+def _append_only() -> pgtrigger.Trigger:
+    """Refuse to change and to remove what was recorded."""
+    return pgtrigger.Trigger(
+        name="append_only", operation=pgtrigger.Update | pgtrigger.Delete, when=pgtrigger.Before, func=KEPT
+    )
 
 
 def track(model: type[M] | None = None, *, exclude: tuple[str, ...] = ()) -> Any:
@@ -109,6 +139,7 @@ def _create_event_model(model: type[models.Model], exclude: tuple[str, ...]) -> 
         attrs={field.name: _event_field(field) for field in fields},
         meta={
             "default_permissions": (),
+            "triggers": [_append_only(), _no_truncate(JOURNAL_NOT_EMPTIED)],
             "indexes": [
                 models.Index(fields=[options.pk.name, "pgh_id"], name=_index_name(name, "obj")),
                 models.Index(
@@ -119,6 +150,7 @@ def _create_event_model(model: type[models.Model], exclude: tuple[str, ...]) -> 
             ],
         },
     )
+    pgtrigger.register(_no_truncate(NOT_EMPTIED))(model)
 
 
 def _event_field(field: models.Field) -> models.Field:

@@ -75,9 +75,8 @@ def test_an_update_is_journalled_with_the_row_before_it_and_only_where_it_change
     Thing.objects.bulk_create(
         [Thing(code="a", price=1), Thing(code="b", price=2), Thing(code="c", price=None)]
     )
-    Event.objects.all().delete()
     Thing.objects.update(price=2)
-    assert sorted(events()) == [("update", "a", Decimal(1)), ("update", "c", None)]
+    assert sorted(events(pgh_label="update")) == [("update", "a", Decimal(1)), ("update", "c", None)]
 
 
 def test_saving_without_a_change_leaves_no_event():
