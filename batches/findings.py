@@ -40,6 +40,7 @@ class Finding:
     when: Any = None
     field: str = ""
     params: dict[str, Any] = made_by(default_factory=dict)
+    note: bool = False  # a notice that tells what will be; nothing was put right
 
     def entry(self) -> Case:
         """Return the expression that yields the finding's JSON, or null."""

@@ -226,13 +226,13 @@ def sentences(handler: BatchHandler, row: Any) -> list[dict[str, Any]]:
     """Return the findings of a row as they are read."""
     found = []
     for entry in row.issues or []:
-        severity = entry.get("severity") or Severity.WARNING
+        icon, word = handler.severity_word(entry)
         field = entry.get("field", "")
         found.append(
             {
-                "severity": severity,
-                "icon": ICONS["notice"] if severity == Severity.NOTICE else ICONS.get(severity, ""),
-                "word": str(Severity(severity).label),
+                "severity": entry.get("severity") or Severity.WARNING,
+                "icon": icon,
+                "word": word,
                 "text": handler.message(entry),
                 "field": field if field and model_field(handler, field) is not None else "",
             }

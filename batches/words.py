@@ -12,7 +12,7 @@ from .states import RowAction, RowStatus, Status
 ICONS = {
     RowStatus.OK: "✓", RowStatus.WARNING: "◆", RowStatus.ERROR: "✕", RowStatus.UNCHANGED: "=", RowStatus.APPLIED: "✔",
     RowStatus.CONFLICT: "⇄", RowStatus.FAILED: "✕", RowStatus.REVERTED: "↶", RowStatus.KEPT: "⇄", RowStatus.LEFT: "–",
-    "notice": "✎", "excluded": "⊘", "unreadable": "?", "create": "+", "update": "→", "delete": "−", "none": "·",
+    "notice": "✎", "note": "i", "excluded": "⊘", "unreadable": "?", "create": "+", "update": "→", "delete": "−", "none": "·",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from ..models import BatchBase, BatchRowBase
 from ..pipeline import Lookup, Pipeline, Stage, status_of
 from ..saves import ModelWriter
 from ..states import RowAction, Severity
+from ..words import ICONS
 from ..writes import Writer
 
 
@@ -255,15 +256,25 @@ class Declarations:
             "base": Case(When(condition, then=JSONObject(**parts)), default=None, output_field=JSONField())
         }
 
+    def finding(self, code: str, field: str) -> Any:
+        """Return the declared rule of a finding, or None for one of ours."""
+        known: list[Any] = [*self.all_findings.values(), *self.unique_rules]
+        return self.all_findings.get(f"{code}/{field}") or next((f for f in known if f.code == code), None)
+
+    def severity_word(self, entry: dict[str, Any]) -> tuple[str, str]:
+        """Return the icon and the word of how grave a finding is: a notice was repaired, or is a note."""
+        severity = entry.get("severity") or Severity.WARNING
+        rule = self.finding(entry.get("code", ""), entry.get("field", ""))
+        if severity == Severity.NOTICE and getattr(rule, "note", False):
+            return ICONS["note"], _("Note")
+        return ICONS.get(severity, ""), str(Severity(severity).label)
+
     def message(self, entry: dict[str, Any]) -> str:
         """Return the sentence of a finding of a row."""
         if entry.get("message"):
             return str(entry["message"])
         code, name = entry.get("code", ""), entry.get("field", "")
-        known: list[Any] = [*self.all_findings.values(), *self.unique_rules]
-        finding: Any = self.all_findings.get(f"{code}/{name}") or next(
-            (f for f in known if f.code == code), None
-        )
+        finding = self.finding(code, name)
         template = str(finding.message) if finding is not None else str(BUILT_IN.get(code, (code, ""))[0])
         params = {"field": self.label(name), **(entry.get("params") or {})}
         try:

@@ -19,9 +19,9 @@ from ..grid import grid_fields, sort_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
 from ..models import Event, Run, Unreadable
 from ..paging import Paging, cursor
-from ..states import ACTIVE, RunState, Severity, Status
+from ..states import ACTIVE, RunState, Status
 from ..tables import RowTable, shown
-from ..words import ICONS, completeness, state_css, whole
+from ..words import completeness, state_css, whole
 from .base import batch_page, header, render
 from .reading import mapping_context
 from .remedies import remedy_for
@@ -153,14 +153,14 @@ def _group(
     group: dict[str, Any], active: dict[str, str], handler: BatchHandler, review: bool
 ) -> dict[str, Any]:
     """Return a group of findings as it is shown."""
-    severity = group["severity"]
+    icon, word = handler.severity_word(group)
     key = group_key(group)
     return {
         **group,
         "key": key,
         "chosen": active.get("finding") == key,
-        "icon": ICONS["notice"] if severity == Severity.NOTICE else ICONS.get(severity, ""),
-        "word": str(Severity(severity).label),
+        "icon": icon,
+        "word": word,
         "n_words": whole(group["n"]),
         # Without its parameters a sentence keeps their places; one that has none is the same in all rows.
         "varies": group["n"] > 1

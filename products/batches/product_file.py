@@ -405,7 +405,13 @@ class ProductFileHandler(BatchHandler):
         if not self.creates(link):
             message, severity = (_("There is no %(label)s %(value)s."), Severity.ERROR)
         return Finding(
-            f"unknown_{link}", message, severity, when, field, {"value": field, "label": Value(str(label))}
+            f"unknown_{link}",
+            message,
+            severity,
+            when,
+            field,
+            {"value": field, "label": Value(str(label))},
+            note=True,
         )
 
     def describe_execution(self) -> str:

@@ -2,6 +2,7 @@
 
 # long: the functions are tables of rules.
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import models
@@ -44,16 +45,9 @@ def money(amount: Any) -> Func:
 
 def rules(batch: Any) -> list[Finding]:
     """Return the rules of a vendor's list."""
-    return [
-        *_identity(batch),
-        _unknown(batch),
-        *_costs(batch),
-        *_margins(),
-        *_made(),
-        *_ends(),
-        *_last(),
-        *_codes(),
-    ]
+    found = [*_identity(batch), _unknown(batch), *_costs(batch), *_margins(), *_made(), *_ends(), *_last()]
+    # A notice about a cost tells what will be; only in a code something was put right.
+    return [*(replace(rule, note=rule.severity == NOTICE) for rule in found), *_codes()]
 
 
 def _identity(batch: Any) -> list[Finding]:
