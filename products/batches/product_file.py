@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Coalesce, Concat, Round, Trim
-from django.db.models.lookups import LessThan
+from django.db.models.functions import Coalesce, Concat, Round, Trim, Upper
+from django.db.models.lookups import Exact, In, LessThan
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -385,6 +385,17 @@ class ProductFileHandler(BatchHandler):
                 {"value": "vendor_code"},
             ),
             Finding(
+                "vendors_differ",
+                _(
+                    "The vendor code %(code)s is the vendor %(named)s, but %(name)s is another vendor of yours; the code holds."
+                    " Correct whichever is wrong."
+                ),
+                Severity.WARNING,
+                _two_vendors(),
+                "vendor_name",
+                {"code": "vendor__code", "named": "vendor__name", "name": "vendor_name"},
+            ),
+            Finding(
                 "cost_without_vendor",
                 _("The row has a cost but no vendor, so the cost is not written."),
                 Severity.WARNING,
@@ -435,3 +446,12 @@ class ProductFileHandler(BatchHandler):
 
 def _less(left: Any, right: Any) -> Any:
     return LessThan(left, right)
+
+
+def _two_vendors() -> Q:
+    """Return the condition of a row that was given a vendor by its code, while its vendor name is another vendor's."""
+    name = Upper(Trim("vendor_name"))
+    # One list of all names that does not hang on the row: it is hashed once, however many rows there are.
+    names = Vendor.objects.order_by().values_list(Upper(Trim("name")))
+    by_code = Q(vendor__isnull=False, vendor_code__isnull=False, vendor_name__isnull=False)
+    return by_code & ~Q(Exact(Upper(Trim("vendor__name")), name)) & Q(In(name, names))
