@@ -153,7 +153,10 @@ def normalise(text: str, *, add_check_digit: bool = True) -> tuple[str, Repair |
         if code[0] != "0" and _checks(code):
             code, repair = f"0{code}", Repair.LEADING_ZERO
         elif add_check_digit:
-            code, repair = code + check_digit(code), Repair.CHECK_DIGIT
+            whole = code + check_digit(code)
+            # A PLU may come of it, to which its own check digit would belong: it then is no code that we know.
+            if not (whole.startswith("000000") and _padded_plu(whole)):
+                code, repair = whole, Repair.CHECK_DIGIT
         elif code[0] != "0":
             code, repair = f"0{code}", Repair.LEADING_ZERO
     elif length in (13, 14) and code[0] == "0" and _checks(code):

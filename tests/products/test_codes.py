@@ -1,7 +1,7 @@
 """Codes: kinds, check digits, repair, forms to search for."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from products import codes
@@ -115,6 +115,27 @@ def test_normalise(text, code, repair):
 def test_where_files_have_check_digits_none_is_added():
     assert codes.normalise("72105900262", add_check_digit=False) == ("072105900262", Repair.LEADING_ZERO)
     assert not codes.is_valid("072105900262")
+
+
+# Digits of all lengths behind zeros: where a code is padded, its length alone does not tell what it is.
+padded = st.builds(
+    lambda zeros, rest: "0" * zeros + rest, st.integers(0, 13), st.text("0123456789", max_size=14)
+)
+
+
+@given(padded, st.booleans())
+@example("00000000301", True)  # became 000000003012, which is the PLU 3012
+@example("00000083120", True)
+@example("01234567890", True)
+def test_normalising_twice_changes_nothing_more_behind_zeros(text, add):
+    once, _repair = codes.normalise(text, add_check_digit=add)
+    assert codes.normalise(once, add_check_digit=add) == (once, None)
+
+
+def test_every_short_number_in_a_field_of_eleven_digits_is_stable():
+    for number in range(100_000):
+        once, _repair = codes.normalise(f"{number:011d}")
+        assert codes.normalise(once) == (once, None), number
 
 
 @given(st.one_of(digits, st.text(max_size=20)))
