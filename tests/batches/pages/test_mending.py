@@ -49,6 +49,21 @@ def test_the_lists_lead_to_a_record_and_the_record_to_its_row(web, torn):
     assert web.get(url).status_code == 404
 
 
+def test_a_bare_quote_is_named_by_row_and_column_and_mended(web, boss, things):
+    data = """Code,Name,Color,Cost\nT1,a,red,1\nT2,37°36'37.8"N 121°2'17.9"W,red,2\n""".encode()
+    batch = make_batch("toy_file", user=boss, file=ContentFile(data, name="places.csv"))
+    assert batch.rows.count() == 1
+    url = mend_url(batch, 3)
+    html = text(web.get(url))
+    assert "Row 3, column 2" in html
+    still = text(web.post(url, {"text": """T2,37°36'37.8"N,red,2""", "add": "1"}))
+    assert "Row 3, column 2" in still
+    mended = """T2,"37°36'37.8""N 121°2'17.9""W",red,2"""
+    assert "The record is row 2 now." in text(web.post(url, {"text": mended, "add": "1"}, follow=True))
+    assert batch.rows.get(sequence=2).name == """37°36'37.8"N 121°2'17.9"W"""
+    assert not Unreadable.objects.filter(batch=batch.pk).exists()
+
+
 def test_a_record_is_dropped_with_a_reason_and_taken_back(web, torn):
     url = mend_url(torn, 4)
     answer = web.post(url, {"drop": "1", "reason": "a test of theirs"}, follow=True)
