@@ -453,5 +453,6 @@ def _two_vendors() -> Q:
     name = Upper(Trim("vendor_name"))
     # One list of all names that does not hang on the row: it is hashed once, however many rows there are.
     names = Vendor.objects.order_by().values_list(Upper(Trim("name")))
-    by_code = Q(vendor__isnull=False, vendor_code__isnull=False, vendor_name__isnull=False)
+    # Where no vendor was found, the comparison with its name is null, so the condition does not hold.
+    by_code = Q(vendor_code__isnull=False, vendor_name__isnull=False)
     return by_code & ~Q(Exact(Upper(Trim("vendor__name")), name)) & Q(In(name, names))

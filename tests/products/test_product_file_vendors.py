@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
+from django.urls import reverse
 
 from batches import actions
 from batches.figures import figures
@@ -56,6 +57,14 @@ def test_code_and_name_of_two_vendors_are_told_and_the_code_holds(boss, name):
 )  # fmt: skip
 def test_nothing_is_said_where_they_are_one_vendor_or_one_is_none_of_ours(boss, line):
     assert differing(batch_of(boss, line)) == []
+
+
+def test_the_page_tells_it_and_offers_no_mapping_of_a_name_that_is_known(client, boss):
+    batch = batch_of(boss, "ACME,Best Foods,1")
+    client.force_login(boss)
+    html = client.get(reverse("admin:products_productfilebatch_change", args=[batch.pk])).content.decode()
+    assert "but Best Foods is another vendor of yours" in html
+    assert reverse("batches:unknown", args=[batch.pk, "vendors_differ", "vendor_name"]) not in html
 
 
 def test_it_goes_when_the_name_is_corrected_and_comes_with_a_wrong_one(boss):
