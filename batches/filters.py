@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import django_filters
@@ -12,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from .grid import search_fields
+from . import choosing
 from .handlers import BatchHandler
 from .states import COMMON, RowAction, RowStatus, Severity
 from .words import whole
@@ -63,32 +61,23 @@ class RowFilter(django_filters.FilterSet):
 
     def by_action(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Keep the rows that do something to production."""
-        return rows.filter(action="" if value == "none" else value)
+        return choosing.by_action(rows, value)
 
     def by_excluded(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Keep the excluded rows, or the others."""
-        return rows.filter(removed=value == "yes")
+        return choosing.by_excluded(rows, value)
 
     def by_finding(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Keep the rows with a finding, "code" or "code:field"."""
-        code, _colon, field = value.partition(":")
-        wanted = {"code": code, "field": field} if _colon else {"code": code}
         group = self.group(value)
         if group and group["severity"] == Severity.ERROR:
             # Such a row never has a common status, so the small index over the others serves.
             rows = rows.filter(~Q(status__in=COMMON))
-        return rows.filter(issues__contains=[wanted])
+        return choosing.by_finding(rows, value)
 
     def by_text(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Keep the rows that hold a text in a field that the type lets be searched."""
-        value = value.replace("\0", "")
-        fields = search_fields(self.handler)
-        if not value or not fields:
-            return rows if not value else rows.none()
-        found = reduce(or_, (Q(**{f"{field}__icontains": value}) for field in fields))
-        if value.isascii() and value.isdigit() and len(value) < 10:
-            found |= Q(sequence=int(value))
-        return rows.filter(found)
+        return choosing.by_text(self.handler, rows, value)
 
     def group(self, value: str) -> dict[str, Any] | None:
         """Return the group of findings that a value of the filter `finding` names."""

@@ -21,6 +21,7 @@ from .exceptions import BatchError, Interrupted, LeaseLost, RunFailed, Stopped
 from .handlers import BatchHandler
 from .lease import Keeper, NoKeeper, claim, owner_name
 from .log import Door, log, user_name
+from .longwork import LONG_WORK
 from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
 from .refusals import database_sentence, validation_sentence
 from .registry import find_batch, registry
@@ -111,7 +112,11 @@ class Runner:
         handler.progress = self.keeper.progress
         self._allowed(handler)
         journal.set_run(self.run.pk, using=self.using)
-        getattr(self, f"_{self.run.kind}")(handler)
+        more: dict[str, Any] = {}
+        if self.run.kind in LONG_WORK:
+            more = LONG_WORK[self.run.kind](handler, self.run, self.keeper)
+        else:
+            getattr(self, f"_{self.run.kind}")(handler)
         self.batch.revision += 1
         self.batch.save(using=self.using)
         self.counts = handler_counts(handler)
@@ -126,8 +131,8 @@ class Runner:
             old=old,
             new=self.batch.status,
             run=self.run.pk,
-            comment=_("Done."),
-            data={"counts": self.counts},
+            comment=more.pop("said", _("Done.")),
+            data={"counts": self.counts, **more},
         )
         self.keeper.check()
         self._fence(heed_stop=True)

@@ -73,6 +73,7 @@ class RunKind(TextChoices):
     POPULATE = "populate", gettext_lazy("Reading")
     REFRESH = "refresh", gettext_lazy("Checking again")
     EXECUTE = "execute", gettext_lazy("Executing")
+    BULK_CHANGE = "bulk_change", gettext_lazy("Changing rows")
 
 
 class RunState(TextChoices):
@@ -186,7 +187,17 @@ VERBS: tuple[Verb, ...] = (
         "change",
         meaning=gettext_lazy("Let excluded rows take part again."),
     ),
-    Verb("bulk_change", gettext_lazy("Change all"), (S.REVIEW,), S.REVIEW, "change", built=False),
+    Verb(
+        "bulk_change",
+        gettext_lazy("Change all"),
+        (S.REVIEW,),
+        S.REVIEW,
+        "change",
+        None,
+        S.REVIEW,
+        RunKind.BULK_CHANGE,
+        meaning=gettext_lazy("Change one field of all rows that match a filter; they are checked at once."),
+    ),
     Verb("split", gettext_lazy("Split"), (S.REVIEW,), S.REVIEW, "change", built=False),
     Verb("submit", gettext_lazy("Send for approval"), (S.REVIEW,), S.READY, "submit", built=False),
     Verb("reopen", gettext_lazy("Reopen"), (S.READY,), S.REVIEW, "submit", built=False),

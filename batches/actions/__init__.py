@@ -1,6 +1,7 @@
 """The only door to a batch: each verb is a function that locks, checks rights and state, changes and logs."""
 
 from .base import CODE, PAGE, TASK, Door, handler_of, why_not
+from .bulk import Changed, bulk_change
 from .groups import put_back, settle
 from .life import delete, discard, withdraw
 from .make import change_options, make
@@ -16,8 +17,10 @@ __all__ = [
     "CODE",
     "PAGE",
     "TASK",
+    "Changed",
     "Door",
     "answers",
+    "bulk_change",
     "change_options",
     "delete",
     "discard",

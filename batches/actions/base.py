@@ -10,8 +10,8 @@ from django.db import DatabaseError, router, transaction
 from django.utils.translation import gettext as _
 
 from .. import rights, sql
+from ..corrections import storable
 from ..exceptions import Forbidden, Refused
-from ..files.messages import shorten
 from ..handlers import BatchHandler
 from ..log import CODE, PAGE, TASK, Door, log
 from ..models import BatchBase, BatchNumber
@@ -25,15 +25,6 @@ __all__ = ["CODE", "PAGE", "TASK", "Change", "Door", "changing", "handler_of", "
 def handler_of(batch: BatchBase, user: Any = None) -> BatchHandler:
     """Return a handler for a batch."""
     return registry.for_model(type(batch))(batch, user=user)
-
-
-def storable(text: str) -> str:
-    """Return the text if the database can hold it. Raises Refused for NUL and for half a character."""
-    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise Refused(
-            _("%(text)r has a character that cannot be stored; delete it.") % {"text": shorten(text)}
-        )
-    return text
 
 
 class Change:

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 
+from ..corrections import convert_cell, must_be_editable, why_it_does_not_fit
 from ..exceptions import BatchError, Refused, StaleEdit
-from ..files import CellError, converter
+from ..files import CellError
 from ..handlers import BatchHandler
-from ..ingest import Repaired, limited
 from ..log import CODE, Door
 from ..models import BatchBase
 from ..states import BEFORE
@@ -64,16 +64,14 @@ def edit_row(
 
 def _set_cells(handler: BatchHandler, row: Any, values: dict[str, str]) -> dict[str, list[str | None]]:
     """Set cells from text; return field -> [old, new]. Raises EditRefused, Refused for a field that may not be edited."""
-    editable = set(handler.editable or [c.field for c in handler.get_columns()])
     changes: dict[str, list[str | None]] = {}
     errors: dict[str, str] = {}
     for field, text in values.items():
-        if field not in editable:
-            raise Refused(_("“%(field)s” cannot be edited.") % {"field": field})
+        must_be_editable(handler, field)
         try:
             value, notice = convert_cell(handler, field, text.strip())
         except (CellError, ValidationError) as error:
-            errors[field] = error.message if isinstance(error, CellError) else " ".join(error.messages)
+            errors[field] = why_it_does_not_fit(error)
             continue
         before = (row.raw or {}).get(field, getattr(row, field))
         if before == value and field not in (row.raw or {}):
@@ -90,30 +88,6 @@ def _set_cells(handler: BatchHandler, row: Any, values: dict[str, str]) -> dict[
     if errors:
         raise EditRefused(errors)
     return changes
-
-
-def convert_cell(handler: BatchHandler, field: str, text: str) -> tuple[Any, dict[str, Any] | None]:
-    """Return the value of a cell's text, and the notice about a repair. Raises CellError or ValidationError."""
-    if not storable(text):
-        return None, None
-    model_field: Any = handler.row_model._meta.get_field(field)
-    special = handler.converters().get(field)
-    column = next((c for c in handler.get_columns() if c.field == field), None)
-    if special is not None:
-        value = special(text) if column is None else limited(special, column)(text)
-        if isinstance(value, Repaired):
-            notice = {
-                "code": value.code,
-                "field": field,
-                "severity": str(value.severity),
-                "keep": True,
-                "params": value.params,
-            }
-            return value.value, notice
-        return model_field.to_python(value), None
-    if column is not None:
-        return converter(column)(text), None
-    return model_field.clean(text, None), None
 
 
 def exclude(

@@ -18,7 +18,7 @@ from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, Run
 from ..runner import Runner
 from ..states import VERB, RunState
-from .base import changing
+from .base import Change, changing
 
 
 def start(
@@ -39,29 +39,37 @@ def start(
     if entry.run is None:
         raise ValueError(f"{verb!r} is no long work; call its own function.")
     with changing(batch, verb, user, door, revision=revision) as change:
-        before = change.batch.status
-        params = {"back": before, "revision": change.batch.revision}
-        try:
-            with transaction.atomic():
-                run = Run.objects.create(
-                    batch_id=batch.pk,
-                    kind=entry.run,
-                    requested_by=user,
-                    requested_by_name=user_name(user)[:150],
-                    door=door.kind,
-                    params=params,
-                )
-        except IntegrityError as error:
-            raise Refused(_("Something else is under way with this batch.")) from error
-        if entry.through:
-            change.batch.status = entry.through
-        change.run = run.pk
+        run = begin(change, verb, user, door, own=own)
         change.comment = _("Started.")
-        if own:
-            _claim_own(run)
-        else:
-            carry_on.enqueue(run.pk)
     run.refresh_from_db()
+    return run
+
+
+def begin(
+    change: Change, verb: str, user: Any, door: Door, *, own: bool, params: dict[str, Any] | None = None
+) -> Run:
+    """Make the run of a verb inside `changing`, and let a worker or this process have it. Raises Refused."""
+    entry = VERB[verb]
+    batch = change.batch
+    try:
+        with transaction.atomic():
+            run = Run.objects.create(
+                batch_id=batch.pk,
+                kind=str(entry.run),
+                requested_by=user,
+                requested_by_name=user_name(user)[:150],
+                door=door.kind,
+                params={"back": batch.status, "revision": batch.revision, **(params or {})},
+            )
+    except IntegrityError as error:
+        raise Refused(_("Something else is under way with this batch.")) from error
+    if entry.through:
+        batch.status = entry.through
+    change.run = run.pk
+    if own:
+        _claim_own(run)
+    else:
+        carry_on.enqueue(run.pk)
     return run
 
 

@@ -9,6 +9,7 @@ from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.db.models.functions import Cast, Trim, Upper
 from django.utils.translation import gettext as _
 
+from ..corrections import convert_cell, must_be_editable, why_it_does_not_fit
 from ..exceptions import Refused
 from ..files import CellError
 from ..files.messages import shorten
@@ -19,7 +20,7 @@ from ..saved_values import remember_values, seen_by
 from ..states import BEFORE
 from .base import changing, storable
 from .groups import check_many
-from .rows import LOGGED_ROWS, convert_cell
+from .rows import LOGGED_ROWS
 
 # Names that an entry of the log holds.
 LOGGED_NAMES = 100
@@ -84,17 +85,13 @@ def forget_value(batch: BatchBase, user: Any, pk: int, *, door: Door = CODE) -> 
 
 def _converted(handler: BatchHandler, field: str, names: dict[str, str]) -> dict[str, Any]:
     """Return text -> value of the field. Raises Refused."""
-    editable = set(handler.editable or [c.field for c in handler.get_columns()])
-    if field not in editable:
-        raise Refused(_("“%(field)s” cannot be edited.") % {"field": field})
+    must_be_editable(handler, field)
     values: dict[str, Any] = {}
     for text, name in names.items():
         try:
             value, _notice = convert_cell(handler, field, storable(name).strip())
         except (CellError, ValidationError) as error:
-            raise Refused(
-                error.message if isinstance(error, CellError) else " ".join(error.messages)
-            ) from None
+            raise Refused(why_it_does_not_fit(error)) from None
         if value is None:
             raise Refused(_("Give a name for %(text)s.") % {"text": shorten(text)})
         values[storable(text)] = value

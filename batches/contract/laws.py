@@ -9,6 +9,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from .. import actions, rights
+from ..bulk import Said
 from ..conf import conf
 from ..exceptions import Refused, RunFailed
 from ..figures import batch_json, figures
@@ -28,6 +29,7 @@ CALLS: dict[str, Any] = {
     "prepare": lambda batch, user, row: actions.map_columns(batch, user, {}),
     "edit": lambda batch, user, row: actions.edit_row(batch, user, row.pk, {}),
     "exclude": lambda batch, user, row: actions.exclude(batch, user, batch.rows.all()),
+    "bulk_change": lambda batch, user, row: actions.bulk_change(batch, user, Said("status")),
     "include": lambda batch, user, row: actions.include(batch, user, batch.rows.all()),
 }
 

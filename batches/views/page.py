@@ -15,7 +15,7 @@ from .. import rights
 from ..conf import conf
 from ..figures import figures, not_rows
 from ..filters import RowFilter, group_key
-from ..grid import grid_fields, sort_fields, visible_rows, with_changes
+from ..grid import editable_fields, grid_fields, sort_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
 from ..models import Event, Run, Unreadable
 from ..paging import Paging, cursor
@@ -75,6 +75,9 @@ def review_context(
         "filter": found,
         "filter_query": found.query(),
         "may_edit": review and rights.may(type(batch), "edit", request.user),
+        "may_change_all": review
+        and rights.may(type(batch), "bulk_change", request.user)
+        and bool(editable_fields(handler)),
         "review": review,
         "downloads": [
             (kind.upper(), reverse(f"batches:rows_{kind}", args=[batch.pk])) for kind in ("csv", "xlsx")

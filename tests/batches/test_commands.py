@@ -338,3 +338,33 @@ def test_schema_that_may_not_be_created_is_told_of(db):
         cursor.execute("SET LOCAL ROLE reader_of_schemas")
     with pytest.raises(CommandError, match="The schema batch cannot be created: permission denied"):
         call_command("create_batch_schema")
+
+
+def test_bulk_change_sets_computes_and_clears_what_matches(boss, things, path):
+    number = str(as_json("make_batch", "toy_file", "--file", path, "--user", "boss")["number"])
+    change = ["bulk_change_batch", number, "--user", "boss"]
+    done = as_json(*change, "--set", "price=4", "--filter", "status=error")
+    assert done["counts"] == {"ok": 3}
+    as_json(*change, "--percent", "price=-50", "--filter", "q=T", "--expected", "2")
+    batch = find_batch(number)
+    assert [str(price) for price in batch.rows.values_list("price", flat=True)] == ["0.75", "2.00", "3.00"]
+    as_json(*change, "--clear", "name")
+    assert set(batch.rows.values_list("name", flat=True)) == {None}
+    for words, sentence in [
+        (["--set", "price"], "write FIELD=VALUE"),
+        (["--set", "price=many"], "Price: "),
+        (["--amount", "price=1", "--filter", "status"], "is not understood"),
+        (["--amount", "price=1", "--filter", "status=nice"], "cannot be 'nice'"),
+        (["--amount", "price=1", "--expected", "9"], "9 rows matched"),
+        (["--clear", "code"], "is needed in every row"),
+    ]:
+        assert sentence in run(*change, *words, code=1)[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bulk_change_of_many_rows_is_done_before_the_command_ends(boss, things, path, settings):
+    settings.BATCHES = {"AT_ONCE_ROWS": 2}
+    number = str(as_json("make_batch", "toy_file", "--file", path, "--user", "boss")["number"])
+    done = as_json("bulk_change_batch", number, "--user", "boss", "--set", "name=same")
+    assert (done["run"]["kind"], done["run"]["state"]) == ("bulk_change", "succeeded")
+    assert set(find_batch(number).rows.values_list("name", flat=True)) == {"same"}
