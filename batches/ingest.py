@@ -201,6 +201,11 @@ def _plain(value: Any) -> Any:
     return value.pk if isinstance(value, models.Model) else value
 
 
+def next_sequence(handler: BatchHandler) -> int:
+    """Return the number of a row behind the others."""
+    return (handler.rows().order_by().aggregate(last=models.Max("sequence"))["last"] or 0) + 1
+
+
 def _names(plan: list[Cells]) -> list[str]:
     """Return the fields of COPY's lines."""
     return ["sequence", "source_row", "raw", "issues", *[cells.field for cells in plan]]
@@ -239,8 +244,7 @@ class FileRows:
     def add(self, line: int, cells: list[str]) -> int:
         """Add the row of one record (a cell for each heading) behind the others, checked; return its number."""
         plan = self._plan(Reading.from_json(self.batch.reading))
-        last = self.handler.rows().order_by().aggregate(last=models.Max("sequence"))["last"]
-        sequence = (last or 0) + 1
+        sequence = next_sequence(self.handler)
         lines = iter([copy_lines(plan, sequence, [(line, cells)])])
         Staging(self.handler).take(_names(plan), iter([lines]))
         if not self.handler.refreshes_in_sql:

@@ -131,6 +131,8 @@ def why_not(
         return _("It is stopping already.")
     if reason is None and verb == "execute":
         reason = missing_right(handler, verb, user, present) or why_not_execute(handler, present)
+    if reason is None and verb == "add_row" and not handler.takes_new_rows:
+        reason = _("The rows of this type are collected; none can be added by hand.")
     if reason is None and verb == "populate":
         reason = why_not_populate(handler)
     return reason

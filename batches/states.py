@@ -172,6 +172,14 @@ VERBS: tuple[Verb, ...] = (
         meaning=gettext_lazy("Correct a row; it is checked at once."),
     ),
     Verb(
+        "add_row",
+        gettext_lazy("Add a row"),
+        (S.REVIEW,),
+        S.REVIEW,
+        "change",
+        meaning=gettext_lazy("Add a row by hand; it is checked at once."),
+    ),
+    Verb(
         "exclude",
         gettext_lazy("Exclude"),
         (S.REVIEW,),

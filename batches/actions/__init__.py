@@ -1,5 +1,6 @@
 """The only door to a batch: each verb is a function that locks, checks rights and state, changes and logs."""
 
+from .add import add_row
 from .base import CODE, PAGE, TASK, Door, handler_of, why_not
 from .bulk import Changed, bulk_change
 from .groups import put_back, settle
@@ -19,6 +20,7 @@ __all__ = [
     "TASK",
     "Changed",
     "Door",
+    "add_row",
     "answers",
     "bulk_change",
     "change_options",

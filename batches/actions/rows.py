@@ -49,7 +49,7 @@ def edit_row(
             raise Refused(_("This batch has no such row."))
         if version is not None and row.version != version:
             raise StaleEdit
-        old = _set_cells(handler, row, values)
+        old = set_cells(handler, row, values)
         if not old:
             change.data = {"row": row.sequence}
             return row
@@ -62,7 +62,7 @@ def edit_row(
     return handler.rows().get(pk=row_id)
 
 
-def _set_cells(handler: BatchHandler, row: Any, values: dict[str, str]) -> dict[str, list[str | None]]:
+def set_cells(handler: BatchHandler, row: Any, values: dict[str, str]) -> dict[str, list[str | None]]:
     """Set cells from text; return field -> [old, new]. Raises EditRefused, Refused for a field that may not be edited."""
     changes: dict[str, list[str | None]] = {}
     errors: dict[str, str] = {}

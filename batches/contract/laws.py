@@ -28,6 +28,7 @@ CALLS: dict[str, Any] = {
     "make": lambda batch, user, row: actions.make(registry.for_model(type(batch)).key, user),
     "prepare": lambda batch, user, row: actions.map_columns(batch, user, {}),
     "edit": lambda batch, user, row: actions.edit_row(batch, user, row.pk, {}),
+    "add_row": lambda batch, user, row: actions.add_row(batch, user, {}),
     "exclude": lambda batch, user, row: actions.exclude(batch, user, batch.rows.all()),
     "bulk_change": lambda batch, user, row: actions.bulk_change(batch, user, Said("status")),
     "include": lambda batch, user, row: actions.include(batch, user, batch.rows.all()),

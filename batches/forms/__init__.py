@@ -4,13 +4,14 @@ from .bulk import BulkForm
 from .making import make_form, option_values
 from .mapping import FileOptionsForm, MappingForm
 from .reading import ReadingForm
-from .rows import ExecuteForm, ReasonForm, RowForm, cell_text
+from .rows import ExecuteForm, NewRowForm, ReasonForm, RowForm, cell_text
 
 __all__ = [
     "BulkForm",
     "ExecuteForm",
     "FileOptionsForm",
     "MappingForm",
+    "NewRowForm",
     "ReadingForm",
     "ReasonForm",
     "RowForm",

@@ -40,6 +40,19 @@ class RowForm(forms.Form):
         return {name: self.cleaned_data[name] for name in self.names if name in self.changed_data}
 
 
+class NewRowForm(forms.Form):
+    """The cells of a new row as text."""
+
+    def __init__(self, data: Any, handler: BatchHandler) -> None:
+        super().__init__(data, prefix="new")
+        needed = {column.field for column in handler.get_columns() if column.required}
+        for name in editable_fields(handler):
+            self.fields[name] = forms.CharField(
+                label=capfirst(handler.label(name)), required=name in needed, max_length=10_000, strip=False,
+                widget=forms.TextInput(attrs={"autocomplete": "off"}),
+            )  # fmt: skip
+
+
 def cell_text(row: Any, name: str) -> str:
     """Return what a cell's input starts with: the text that could not be read, or the value."""
     raw = (row.raw or {}).get(name)

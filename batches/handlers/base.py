@@ -140,6 +140,12 @@ class BatchHandler(Declarations):
         """Tell whether batches of this type are made from a file."""
         return issubclass(self.model, FileBatchMixin) and bool(self.get_columns())
 
+    @property
+    def takes_new_rows(self) -> bool:
+        """Tell whether rows can be added by hand: what people may type says what a row is about."""
+        typed = set(self.editable or [column.field for column in self.get_columns()])
+        return self.reads_file or any(lookup.needs() <= typed for lookup in self.all_lookups)
+
     def _overrides(self, name: str) -> bool:
         return getattr(type(self), name) is not getattr(BatchHandler, name)
 
