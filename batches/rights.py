@@ -133,6 +133,8 @@ def why_not(
         reason = missing_right(handler, verb, user, present) or why_not_execute(handler, present)
     if reason is None and verb == "add_row" and not handler.takes_new_rows:
         reason = _("The rows of this type are collected; none can be added by hand.")
+    if reason is None and verb == "repopulate":
+        reason = why_not_repopulate(handler)
     if reason is None and verb == "populate":
         reason = why_not_populate(handler)
     return reason
@@ -156,6 +158,15 @@ def _options_unchecked(batch: BatchBase) -> bool:
     )
     last = events.order_by("-pk").values_list("data", flat=True).first()
     return last is not None and "recheck" in last
+
+
+def why_not_repopulate(handler: BatchHandler) -> str | None:
+    """Return why the batch's file can't be read again (a sentence), or None: all rows are made anew, also those out of sight."""
+    if not handler.reads_file:
+        return _("This batch was not made from a file; check it again instead.")
+    if handler.scope(handler.user):
+        return _("You see only a part of this batch's rows, so its file is not yours to read again.")
+    return why_not_populate(handler)
 
 
 def why_not_populate(handler: BatchHandler) -> str | None:

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import journal, rights, sql
+from . import again, journal, rights, sql
 from .conf import conf
 from .exceptions import BatchError, Interrupted, LeaseLost, RunFailed, Stopped
 from .handlers import BatchHandler
@@ -173,13 +173,13 @@ class Runner:
     # ---- the kinds of run
 
     def _populate(self, handler: BatchHandler) -> None:
-        handler.populate()
-        rows = self._last_sequence(handler)
-        if not handler.refreshes_in_sql:
-            self._check_pieces(handler, rows)
-        handler.check_peers()
-        handler.refresh_batch()
+        again.fill(handler, self.keeper)
         self.batch.status = Status.REVIEW
+
+    def _repopulate(self, handler: BatchHandler) -> None:
+        again.take_answers(self.batch, self.run.params.get("answers") or {})
+        again.empty(handler)
+        self._populate(handler)
 
     def _refresh(self, handler: BatchHandler) -> None:
         self._check_pieces(handler, self._last_sequence(handler))
@@ -292,7 +292,7 @@ class Runner:
         counts = step.counts if step else self.counts
         handler = self._handler()
         what: list[str] = []
-        if self.run.kind == RunKind.POPULATE and sum(counts.values()) >= ANALYZE_ROWS:
+        if self.run.kind in (RunKind.POPULATE, RunKind.REPOPULATE) and sum(counts.values()) >= ANALYZE_ROWS:
             names = _planned_by(handler.row_model)
             columns = ", ".join(sql.column(handler.row_model, name) for name in names)
             what.append(f"{sql.table(handler.row_model)} ({columns})")

@@ -73,6 +73,7 @@ class RunKind(TextChoices):
     POPULATE = "populate", gettext_lazy("Reading")
     REFRESH = "refresh", gettext_lazy("Checking again")
     EXECUTE = "execute", gettext_lazy("Executing")
+    REPOPULATE = "repopulate", gettext_lazy("Reading again")
     BULK_CHANGE = "bulk_change", gettext_lazy("Changing rows")
 
 
@@ -149,7 +150,10 @@ VERBS: tuple[Verb, ...] = (
         "change",
         S.POPULATING,
         S.REVIEW,
-        built=False,
+        RunKind.REPOPULATE,
+        meaning=gettext_lazy(
+            "Read the file again, mapped anew, in place of the rows; failing, the batch has the rows that it had."
+        ),
     ),
     Verb(
         "refresh",

@@ -4,6 +4,7 @@ from django.urls import path
 
 from .views import (
     add,
+    again,
     bulk,
     downloads,
     make,
@@ -45,6 +46,7 @@ urlpatterns = [
     path("<int:number>/rows.xlsx", site_page(downloads.rows), {"kind": "xlsx"}, name="rows_xlsx"),
     path("<int:number>/change-all/", site_page(bulk.change_all), name="change_all"),
     path("<int:number>/add-row/", site_page(add.add_row), name="add_row"),
+    path("<int:number>/again/", site_page(again.read_again), name="again"),
     path("<int:number>/exclude/", site_page(rows.set_all_aside), _rows("exclude"), name="exclude_all"),
     path("<int:number>/include/", site_page(rows.set_all_aside), _rows("include"), name="include_all"),
     path("<int:number>/rows/<int:row_id>/", site_page(rows.row), name="row"),

@@ -1,6 +1,7 @@
 """The only door to a batch: each verb is a function that locks, checks rights and state, changes and logs."""
 
 from .add import add_row
+from .again import answers_of, begin_again, comes_and_goes, repopulate
 from .base import CODE, PAGE, TASK, Door, handler_of, why_not
 from .bulk import Changed, bulk_change
 from .groups import put_back, settle
@@ -9,7 +10,7 @@ from .make import change_options, make
 from .mappings import map_columns
 from .mend import drop_record, mend_record
 from .proposals import answers
-from .readings import must_be_answered, set_reading
+from .readings import must_be_answered, read_as, set_reading
 from .rows import edit_row, exclude, include
 from .runs import execute, populate, refresh, start, stop, work
 from .values import forget_value, map_values
@@ -22,8 +23,11 @@ __all__ = [
     "Door",
     "add_row",
     "answers",
+    "answers_of",
+    "begin_again",
     "bulk_change",
     "change_options",
+    "comes_and_goes",
     "delete",
     "discard",
     "drop_record",
@@ -40,7 +44,9 @@ __all__ = [
     "must_be_answered",
     "populate",
     "put_back",
+    "read_as",
     "refresh",
+    "repopulate",
     "set_reading",
     "settle",
     "start",

@@ -56,7 +56,7 @@ def changing(
     try:
         with transaction.atomic(using=using):
             _check(batch, verb, user)
-            _lock(batch, using)
+            lock_batch(batch, using)
             fresh: Any = model._default_manager.using(using).filter(pk=batch.pk).first()
             if fresh is None:
                 raise Refused(_("This batch was deleted."))
@@ -94,7 +94,8 @@ def _check(batch: BatchBase, verb: str, user: Any) -> None:
         raise Refused(reason)
 
 
-def _lock(batch: BatchBase, using: str) -> None:
+def lock_batch(batch: BatchBase, using: str) -> None:
+    """Let nobody else work on the batch until the transaction ends. Raises Refused where somebody does."""
     # To compile the long statement of a check takes seconds, to carry it out does not.
     sql.run(using, "SELECT set_config('lock_timeout', '5s', true), set_config('jit', 'off', true)")
     try:

@@ -32,19 +32,28 @@ def set_reading(batch: BatchBase, user: Any, choices: Mapping[str, Any], *, door
     skip_end, decimal_mark, date_order; what is not said stays as it is. Raises Refused, FileRefused.
     """
     with changing(batch, "prepare", user, door) as change:
-        before = Reading.from_json(change.batch.reading)
-        _check(before, choices)
-        changed = {name: value for name, value in choices.items() if value != getattr(before, name)}
-        reading = replace(before, **changed)
-        with opened(change.batch) as file:
-            propose = bool(changed.keys() & WHOLE) and not changed.keys() & PLACES
-            reading = read_headings(file, reading, change.batch.original_name, propose=propose)
-            for name in changed.keys() & set(STYLE):
-                setattr(reading, name, changed[name])
-            apply_reading(change.batch, reading)
-            if reading.headings != before.headings:
-                _map_anew(change.handler, file, reading)
-        change.data = {"reading": changed}
+        change.data = {"reading": read_as(change.handler, choices)}
+
+
+def read_as(handler: BatchHandler, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the headings of the handler's batch as was chosen, and put that on the header, unsaved; return what is another.
+
+    Raises Refused, FileRefused.
+    """
+    batch: Any = handler.batch
+    before = Reading.from_json(batch.reading)
+    _check(before, choices)
+    changed = {name: value for name, value in choices.items() if value != getattr(before, name)}
+    reading = replace(before, **changed)
+    with opened(batch) as file:
+        propose = bool(changed.keys() & WHOLE) and not changed.keys() & PLACES
+        reading = read_headings(file, reading, batch.original_name, propose=propose)
+        for name in changed.keys() & set(STYLE):
+            setattr(reading, name, changed[name])
+        apply_reading(batch, reading)
+        if reading.headings != before.headings:
+            _map_anew(handler, file, reading)
+    return changed
 
 
 def must_be_answered(batch: BatchBase, user: Any, given: Collection[str] = (), *, saved: str = "") -> None:

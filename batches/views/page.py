@@ -79,6 +79,7 @@ def review_context(
         and rights.may(type(batch), "bulk_change", request.user)
         and bool(editable_fields(handler)),
         "may_add_row": review and rights.why_not(batch, "add_row", request.user, looked=True) is None,
+        "may_read_again": review and rights.why_not(batch, "repopulate", request.user, looked=True) is None,
         "review": review,
         "downloads": [
             (kind.upper(), reverse(f"batches:rows_{kind}", args=[batch.pk])) for kind in ("csv", "xlsx")

@@ -368,3 +368,12 @@ def test_bulk_change_of_many_rows_is_done_before_the_command_ends(boss, things, 
     done = as_json("bulk_change_batch", number, "--user", "boss", "--set", "name=same")
     assert (done["run"]["kind"], done["run"]["state"]) == ("bulk_change", "succeeded")
     assert set(find_batch(number).rows.values_list("name", flat=True)) == {"same"}
+
+
+def test_populate_again_reads_the_file_of_a_batch_in_review(boss, things, path):
+    number = str(as_json("make_batch", "toy_file", "--file", path, "--user", "boss")["number"])
+    run("bulk_change_batch", number, "--user", "boss", "--set", "name=same")
+    assert "needs the state “Draft”" in run("populate_batch", number, "--user", "boss", code=1)[1]
+    done = as_json("populate_batch", number, "--again", "--user", "boss")
+    assert (done["status"], done["run"]["kind"], done["rows"]) == ("review", "repopulate", 3)
+    assert list(find_batch(number).rows.values_list("name", flat=True)) == ["one", "two", "new"]
