@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 STAGING = "batch_staging"
 # Rows that one COPY and one INSERT take: few at first, so that progress shows soon and the database works while more is read; then
-# twice as many each time, as each INSERT reads all of production that it looks up; never more than two seconds' work, so that a
-# stop is heard.
+# as many as one waits two seconds for when a stop is asked, as each INSERT reads all of production that it looks up.
 FIRST_ROWS, MOST_ROWS = 20_000, 160_000
 MAX_UNREADABLE = 10_000
 # Records that are converted at once, and how many such lots may wait for the database.
@@ -179,10 +178,9 @@ class Staging:
 
 def landing() -> Iterator[int]:
     """Yield how many rows each part takes."""
-    size = FIRST_ROWS
+    yield FIRST_ROWS
     while True:
-        yield size
-        size = min(size * 2, MOST_ROWS)
+        yield MOST_ROWS
 
 
 def gathered(lines: Iterator[str], sizes: Iterator[int]) -> Iterator[Iterator[str]]:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.db import models
+
 from . import sql
 from .findings import Unique
 from .pipeline import status_of
@@ -39,16 +41,33 @@ class PeerCheck:
         if not rules:
             return []
         noted = ", ".join(["COALESCE(bool_or(issues @> %s::jsonb), false)"] * len(rules))
-        shared = ", ".join(f"EXISTS ({self._shared(rule)})" for rule in rules)
+        shared = ", ".join(map(self._any_shared, rules))
         batch = self.handler.batch.pk
         entries = [json.dumps([{"code": rule.code}]) for rule in rules]
         found = sql.fetch(
             self.handler.using,
-            f"SELECT {noted}, {shared} FROM {self.table} WHERE batch_id = %s AND issues IS NOT NULL",
-            [*entries, *[batch] * len(rules), batch],
+            f"SELECT {noted}, {shared} FROM {self.table} WHERE batch_id = %s",
+            [*entries, batch],
         )[0]
         half = len(rules)
         return [rule for n, rule in enumerate(rules) if found[n] or found[half + n]]
+
+    def _any_shared(self, rule: Unique) -> str:
+        """Return the SQL of whether several rows share something: an aggregate, so that one scan serves all rules."""
+        columns = [sql.column(self.model, name) for name in rule.fields]
+        given = " AND ".join(["NOT removed", *[f"{c} IS NOT NULL" for c in columns]])
+        sorted_by = columns[0]
+        if len(columns) > 1:
+            sorted_by = f"ROW({', '.join(columns)})"
+        elif self._is_plain_text(rule.fields[0]):
+            # In the order of bytes, which is several times as quick as that of a language; what is equal is the same.
+            sorted_by += ' COLLATE "C"'
+        return f"count(*) FILTER (WHERE {given}) <> count(DISTINCT {sorted_by}) FILTER (WHERE {given})"
+
+    def _is_plain_text(self, name: str) -> bool:
+        """Tell whether a field is text without a collation of its own, under which other words may be equal."""
+        field = self.model._meta.get_field(name)
+        return isinstance(field, models.CharField | models.TextField) and not field.db_collation
 
     def _shared(self, rule: Unique) -> str:
         """Return the SELECT of what several rows of a batch (its parameter) share."""
