@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from .handlers import BatchHandler
@@ -180,5 +181,19 @@ def why_not_populate(handler: BatchHandler) -> str | None:
     if columns:
         return _("Map a column to %(names)s first.") % {"names": ", ".join(f"“{c.label}”" for c in columns)}
     if not batch.mapping:
-        return _("No column of the file is mapped; map at least one.")
+        headings = batch.reading.get("headings") or []
+        return _(
+            "No column of %(name)r is mapped. It has %(headings)s; map at least one of them, or head a column like a field:"
+            " %(fields)s."
+        ) % {
+            "name": batch.original_name,
+            "headings": _first(headings),
+            "fields": _first([str(c.label) for c in handler.get_columns()]),
+        }
     return None
+
+
+def _first(names: list[str], number: int = 8, length: int = 30) -> str:
+    """Return the first names, shortened, for a sentence."""
+    shown = [f"“{Truncator(name).chars(length)}”" for name in names[:number]]
+    return ", ".join([*shown, "…"] if len(names) > number else shown)

@@ -152,3 +152,10 @@ def test_a_draft_is_left_for_whoever_answers_on_the_page(boss, book):
 
 def test_what_is_certain_is_not_asked(boss, book):
     assert made("product_file", "--file", book(lines(50, upca)))["rows"] == 50
+
+
+def test_a_file_of_which_no_column_is_mapped_is_refused_with_its_headings_and_the_fields(boss, book, capsys):
+    path = book(["1,2,3,4,5,6,7,8,9"], "a,b,c,d,e,f,g,h,i")
+    err = refused(capsys, "product_file", "--file", path)
+    assert "No column of 'book.csv' is mapped. It has “a”, “b”, “c”, “d”, “e”, “f”, “g”, “h”, …" in err
+    assert "“Number”, “Code”, “Description”" in err
