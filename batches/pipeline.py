@@ -1,7 +1,7 @@
 """Derive a row's look-ups, base values, action and findings in one statement.
 
-Every stage is a SELECT over a common table expression that bears the row table's own name, so the ORM can compile any
-expression against the row model, and it reads what the stage before derived. The same chain feeds an INSERT (populate) and a
+Every stage is a SELECT over a sub-select that bears the row table's own name, so the ORM can compile any expression against the
+row model, and it reads what the stage before derived. The same chain feeds an INSERT (populate) and a
 guarded UPDATE (refresh): each row is written once.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.expressions import Combinable
+from django.db.models.sql.datastructures import BaseTable
 
 from . import sql
 from .sql import Sql, quote
@@ -60,6 +61,29 @@ class Stage:
     along: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Step:
+    """A stage in SQL: what stands before and behind the source that it reads."""
+
+    head: Sql
+    tail: Sql
+
+
+# Stands for the source in the ORM's SQL, and among its parameters.
+_HERE = "\x00source\x00"
+
+
+class _Source(BaseTable):
+    """The place of the row table in a stage's SELECT, where the stage before is put.
+
+    A common table expression of that name would be simpler, but the planner does not merge a query that has one into the next: every
+    stage would be a node that copies all columns, and conditions on columns that the file has not would be tested for each row.
+    """
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        return _HERE, [_HERE]
+
+
 def _folded(stages: Sequence[Stage]) -> list[Stage]:
     """Let look-ups take plain values of their target along, where a stage behind them would join it once more."""
     folded = list(stages)
@@ -88,17 +112,17 @@ class Pipeline:
         self.table = sql.table(model)
         self.fields = sql.concrete(model)
         self.columns = [f.column for f in self.fields]
-        self.stages = [self._compile(stage) for stage in _folded(stages) if stage.values or stage.lookups]
+        self.steps = [self._compile(stage) for stage in _folded(stages) if stage.values or stage.lookups]
         self.derived = sorted({quote(c) for stage in stages for c in self._derived(stage)})
 
     def _derived(self, stage: Stage) -> set[str]:
         names = set(stage.values) | {lookup.to for lookup in stage.lookups}
         return {self._column(name) for name in names}
 
-    def _compile(self, stage: Stage) -> Sql:
+    def _compile(self, stage: Stage) -> _Step:
         return self._lookup_select(stage) if stage.lookups else self._value_select(stage)
 
-    def _lookup_select(self, stage: Stage) -> Sql:
+    def _lookup_select(self, stage: Stage) -> _Step:
         """Return the SELECT that fills links by left joins."""
         joins: list[str] = []
         params: list[Any] = []
@@ -115,7 +139,7 @@ class Pipeline:
                 found |= {self._column(name): f"{alias}.a{n}" for n, name in enumerate(along)}
             found[self._column(lookup.to)] = f"COALESCE({', '.join(keys)})"
         select = ", ".join(found.get(str(c), f"{self.table}.{quote(c)}") for c in self.columns)
-        return Sql(f"SELECT {select} FROM {self.table} {' '.join(joins)}", tuple(params))
+        return _Step(Sql(f"SELECT {select} FROM "), Sql(" ".join(["", *joins]), tuple(params)))
 
     def _column(self, name: str) -> str:
         return str(self.model._meta.get_field(name).column)  # type: ignore[union-attr]
@@ -144,7 +168,7 @@ class Pipeline:
             )
         return Sql(f"LEFT JOIN {source} ON {' AND '.join(conditions)}", inner.params)
 
-    def _value_select(self, stage: Stage) -> Sql:
+    def _value_select(self, stage: Stage) -> _Step:
         """Return the SELECT that the ORM makes of expressions; they may span the row's links."""
         by_column = {self.model._meta.get_field(n).column: value for n, value in stage.values.items()}  # type: ignore[union-attr]
         names: list[str] = []
@@ -162,17 +186,26 @@ class Pipeline:
             else:
                 names.append(f.attname)
         queryset = self.model._base_manager.order_by().annotate(**annotations).values_list(*names)
+        query: Any = queryset.query
+        query.alias_map[query.get_initial_alias()] = _Source(
+            self.model._meta.db_table, query.get_initial_alias()
+        )
         made = sql.compiled(queryset, self.using)
+        head, tail = made.text.split(_HERE)
+        before = next(n for n, param in enumerate(made.params) if param is _HERE)
         # A barrier keeps the planner from pulling the sub-select up and evaluating costly expressions once per use.
-        return Sql(made.text + (" OFFSET 0" if stage.barrier else ""), made.params)
+        return _Step(
+            Sql(head, made.params[:before]),
+            Sql(tail + (" OFFSET 0" if stage.barrier else ""), made.params[before + 1 :]),
+        )
 
     def over(self, source: Sql) -> Sql:
         """Return the SELECT of all stages over `source`, which yields every column of the row model in order."""
         heads = ", ".join(quote(c) for c in self.columns)
         text, params = source.text, source.params
-        for stage in self.stages:
-            text = f"WITH {self.table} ({heads}) AS ({text}) {stage.text}"
-            params = (*params, *stage.params)
+        for step in self.steps:
+            text = f"{step.head.text}({text}) AS {self.table} ({heads}){step.tail.text}"
+            params = (*step.head.params, *params, *step.tail.params)
         return Sql(f"SELECT * FROM ({text}) AS derived({heads})", params)
 
     def insert(self, source: Sql) -> int:
