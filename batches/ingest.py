@@ -176,11 +176,12 @@ class Staging:
         return self.pipeline().insert(Sql(text, (*selected.params, *source.params)))
 
 
-def landing() -> Iterator[int]:
-    """Yield how many rows each part takes."""
-    yield FIRST_ROWS
+def landing(growth: int = 8) -> Iterator[int]:
+    """Yield how many rows each part takes, each `growth` times as many as the one before."""
+    size = FIRST_ROWS
     while True:
-        yield MOST_ROWS
+        yield size
+        size = min(size * growth, MOST_ROWS)
 
 
 def gathered(lines: Iterator[str], sizes: Iterator[int]) -> Iterator[Iterator[str]]:
@@ -222,12 +223,12 @@ class FileRows:
         staging = Staging(self.handler)
         reading = Reading.from_json(self.batch.reading)
         plan = self._plan(reading)
+        # A workbook is read more slowly than the database works, which would wait for a large part.
+        sizes = landing(2 if reading.is_workbook else 8)
         with self._opened() as file:
             reader = Reader(file, reading, self.batch.original_name, self._keep_bad)
             with closing(ahead(self._lines(reader, plan), WAITING)) as lines:
-                rows = staging.take(
-                    _names(plan), gathered_lazily(lines, (size // CHUNK for size in landing()))
-                )
+                rows = staging.take(_names(plan), gathered_lazily(lines, (size // CHUNK for size in sizes)))
         if not rows and not self.bad:
             raise FileRefused(
                 _("%(name)r has headings but no records; send a file with at least one.")

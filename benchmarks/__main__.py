@@ -8,8 +8,8 @@ import sys
 import tempfile
 from typing import Any
 
-NAMES = ("product_file.populate", "product_file.refresh", "product_file.execute_updates", "product_file.execute_creates",
-         "product_file.pages")  # fmt: skip
+NAMES = ("product_file.populate", "product_file.populate_xlsx", "product_file.refresh", "product_file.execute_updates",
+         "product_file.execute_creates", "product_file.pages")  # fmt: skip
 
 
 def main() -> int:

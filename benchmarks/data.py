@@ -1,5 +1,7 @@
 """Goods and price books of the bench: made by SQL, the same at every run, nothing downloaded."""
 
+import csv
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from batches import actions
+from batches.files.sheet import write_xlsx
 from batches.models import BatchBase
 
 from .database import run_file, settle, statements, without_history
@@ -55,9 +58,22 @@ def write_file(query: str, **params: Any) -> Path:
     return path
 
 
+def write_workbook(path: Path) -> Path:
+    """Write a CSV file once more as XLSX, its numbers as numbers; return where."""
+    book = path.with_suffix(".xlsx")
+    with path.open(newline="") as source, book.open("wb") as out:
+        records = csv.reader(source)
+        headings = next(records)
+        numeric = {headings.index(name) for name in ("Size", "Regular price", "Unit cost")}
+        rows = ([Decimal(c) if n in numeric and c else c for n, c in enumerate(r)] for r in records)
+        write_xlsx(headings, rows, out)
+    return book
+
+
 def draft(path: Path) -> BatchBase:
     """Return a batch made from a file, mapped, not read yet."""
-    headings = path.open().readline().strip().replace('"', "").split(",")
+    with path.with_suffix(".csv").open(newline="") as source:
+        headings = next(csv.reader(source))
     mapping = {field: heading for field, heading in MAPPING.items() if heading in headings}
     with path.open("rb") as file:
         return actions.make("product_file", user(), file=File(file, name=path.name), mapping=mapping)

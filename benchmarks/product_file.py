@@ -9,11 +9,20 @@ from typing import Any
 from django.db import connection, transaction
 
 from batches import actions
+from batches.files import Reader, Reading
 from batches.models import BatchBase
 
-from .data import COPY, COST, PRODUCT, ROW, draft, in_review, user, write_file
-from .database import run, run_file, settle, without_history
+from .data import COPY, COST, PRODUCT, ROW, draft, in_review, user, write_file, write_workbook
+from .database import run, run_file, settle, statements, without_history
 from .measure import Step, in_turn, result
+
+# The columns of the file, and those of a row by which two ways of making it are compared.
+FILED = "number, code, description, size, unit, brand_name, department_name, regular_price, vendor_code, unit_cost"
+SHOWN = (
+    "sequence, source_row, status, action, issues, product_id, cost_id, department_id, brand_id, vendor_id, new_number, code,"
+    " new_description, new_unit, new_unit_cost, first_cost, old_code, old_description, old_size, old_unit, old_brand_id,"
+    " old_department_id, old_category_id, old_location, old_regular_price, old_unit_cost, old_case_size"
+)
 
 
 def rounds_of(rows: int, quick: bool = True) -> int:
@@ -37,12 +46,55 @@ def populate(rows: int) -> Iterator[dict[str, Any]]:
         with transaction.atomic(), connection.cursor() as cursor, path.open("rb") as file:
             cursor.copy_expert(f"COPY {COPY} FROM STDIN (FORMAT csv, HEADER)", file)
 
+    def by_hand() -> None:
+        made, filled, counted, *others = statements("floor_populate")
+        with transaction.atomic(), connection.cursor() as cursor, path.open("rb") as file:
+            cursor.execute("SET LOCAL work_mem = '64MB'")
+            for statement in (made, filled, counted):
+                cursor.execute(statement)
+            cursor.copy_expert(f"COPY floor_file ({FILED}) FROM STDIN (FORMAT csv, HEADER)", file)
+            for statement in others:
+                cursor.execute(statement, {"batch": drafts[-1].pk})
+
     steps = {
         "baseline": Step(copy, before=lambda: run(f"TRUNCATE {COPY}")),
+        "floor": Step(by_hand, before=new_draft),
         "ours": Step(lambda: actions.populate(drafts[-1], user()), before=new_draft),
     }
     in_turn(steps, rounds_of(rows))
-    yield result("product_file.populate", rows, steps, target=9.0)
+    run(f"CREATE TABLE bench_ours AS SELECT {SHOWN} FROM {ROW}")
+    new_draft()
+    by_hand()
+    other = run(f"(SELECT {SHOWN} FROM {ROW}) EXCEPT SELECT * FROM bench_ours")
+    assert other == 0, f"the floor must make the same rows as ours; {other} differ"
+    yield result("product_file.populate", rows, steps, target=9.0, floor=1.3)
+
+
+def populate_xlsx(rows: int) -> Iterator[dict[str, Any]]:
+    """The same from a workbook, of 100,000 records at most; against reading it alone."""
+    rows = min(rows, 100_000)
+    path = write_workbook(write_file("price_book", version=1, rows=rows))
+    drafts: list[Any] = []
+
+    def new_draft() -> None:
+        run(f"TRUNCATE {ROW}")
+        settle(ROW)
+        drafts.append(draft(path))
+
+    def read() -> None:
+        batch = drafts[-1]
+        unreadable: list[Any] = []
+        with batch.file.open("rb") as file:
+            reader = Reader(file, Reading.from_json(batch.reading), batch.original_name, unreadable.append)
+            assert sum(1 for _record in reader.records()) > rows, "the whole workbook must be read"
+        assert not unreadable
+
+    steps = {
+        "baseline": Step(read, before=new_draft),
+        "ours": Step(lambda: actions.populate(drafts[-1], user()), before=new_draft),
+    }
+    in_turn(steps, rounds_of(rows))
+    yield result("product_file.populate_xlsx", rows, steps, target=2.0)
 
 
 def refresh(rows: int) -> Iterator[dict[str, Any]]:
@@ -133,6 +185,7 @@ def _applied(batch: BatchBase) -> int:
 
 CASES = {
     "product_file.populate": populate,
+    "product_file.populate_xlsx": populate_xlsx,
     "product_file.refresh": refresh,
     "product_file.execute_updates": execute_updates,
     "product_file.execute_creates": execute_creates,

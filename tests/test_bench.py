@@ -39,6 +39,7 @@ def test_prints_a_list_of_objects_and_says_by_its_end_whether_all_is_within():
     names = {entry["name"].removeprefix("product_file.") for entry in found}
     assert names >= {
         "populate",
+        "populate_xlsx",
         "refresh",
         "execute_updates",
         "execute_creates",
@@ -52,7 +53,7 @@ def test_prints_a_list_of_objects_and_says_by_its_end_whether_all_is_within():
         assert entry["queries"] > 0
     assert done.returncode == (0 if all(entry["within"] for entry in found) else 1)
     floors = [entry["floor_ratio"] for entry in found if "floor_ratio" in entry]
-    assert len(floors) == 2
+    assert len(floors) == 3
 
 
 def test_names_what_it_has_when_asked_for_something_else():

@@ -11,8 +11,9 @@ from batches.testing import make_batch
 pytestmark = pytest.mark.django_db
 
 
-def test_only_the_first_part_is_small():
+def test_parts_grow_up_to_a_limit():
     assert list(islice(ingest.landing(), 4)) == [20_000, 160_000, 160_000, 160_000]
+    assert list(islice(ingest.landing(2), 5)) == [20_000, 40_000, 80_000, 160_000, 160_000]
 
 
 @pytest.mark.parametrize("records", [1, 7, 8, 9, 100])
