@@ -24,7 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "JOURNAL": "always",
     # Approvals given by a command count only where this is true (issue "four eyes").
     "APPROVE_BY_COMMAND": False,
-    # More rows than that are changed by a run, not while somebody waits for a page.
+    # More rows than that are changed or saved by a run, not while somebody waits for a page.
     "AT_ONCE_ROWS": 5_000,
     # Rows shown on one page of the grid.
     "PAGE_ROWS": 50,

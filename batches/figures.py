@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +16,7 @@ from .files.uses import columns_of
 from .handlers import BatchHandler
 from .models import BatchBase, Run, Summary, Unreadable
 from .registry import registry
+from .rights import scope_key
 from .states import EFFECTIVE, RowAction, RowStatus, Severity
 from .words import whole
 
@@ -39,11 +39,6 @@ def figures(batch: BatchBase, user: Any = None) -> dict[str, Any]:
             batch_id=batch.pk, scope=key, defaults={"revision": batch.revision, "data": data}
         )
     return data
-
-
-def scope_key(scope: Q) -> str:
-    """Return the key under which the figures of a row scope are kept."""
-    return hashlib.sha256(repr(scope).encode()).hexdigest()[:32] if scope else ""
 
 
 def _count(handler: BatchHandler, scope: Q) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.db.models import Q
@@ -41,9 +42,24 @@ def may_have_file(handler: BatchHandler) -> bool:
     return user is not None and user.pk is not None and handler.batch.created_by_id == user.pk
 
 
+def scope_key(scope: Q) -> str:
+    """Return the key under which the figures of a row scope are kept."""
+    return hashlib.sha256(repr(scope).encode()).hexdigest()[:32] if scope else ""
+
+
 def active_run(batch: BatchBase) -> Run | None:
     """Return the run that is waiting or under way."""
     return Run.objects.filter(batch_id=batch.pk, state__in=ACTIVE).first()
+
+
+def may_stop(model: type[BatchBase], user: Any, run: Run | None) -> bool:
+    """Tell whether a user may stop a run: who may change batches of the type, and who asked for the rows that it saves."""
+    if may(model, "stop", user):
+        return True
+    own = (
+        run is not None and run.kind == RunKind.EXPORT and user is not None and run.requested_by_id == user.pk
+    )
+    return own and may_view(model, user)
 
 
 def missing_right(handler: BatchHandler, verb: str, user: Any, present: set[str] | None = None) -> str | None:
@@ -125,7 +141,7 @@ def why_not(
         run = active_run(batch)
     running = str(RunKind(run.kind).label) if run is not None else None
     entry = VERB[verb]
-    if not may(handler.model, verb, user):
+    if not (may(handler.model, verb, user) or (verb == "stop" and may_stop(handler.model, user, run))):
         return missing_right(handler, verb, user)
     reason = refusal(entry, batch.status, running)
     if reason is None and verb == "stop" and run is not None and run.state == RunState.STOPPING:

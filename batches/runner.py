@@ -21,7 +21,7 @@ from .exceptions import BatchError, Interrupted, LeaseLost, RunFailed, Stopped
 from .handlers import BatchHandler
 from .lease import Keeper, NoKeeper, claim, owner_name
 from .log import Door, log, user_name
-from .longwork import LONG_WORK
+from .longwork import CLEAN_UP, LONG_WORK, ONLY_READS
 from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
 from .refusals import database_sentence, validation_sentence
 from .registry import find_batch, registry
@@ -117,8 +117,9 @@ class Runner:
             more = LONG_WORK[self.run.kind](handler, self.run, self.keeper)
         else:
             getattr(self, f"_{self.run.kind}")(handler)
-        self.batch.revision += 1
-        self.batch.save(using=self.using)
+        if self.run.kind not in ONLY_READS:
+            self.batch.revision += 1
+            self.batch.save(using=self.using)
         self.counts = handler_counts(handler)
         RunStep.objects.using(self.using).create(
             run=self.run, attempt=self.run.attempt, cursor=self.keeper.done, counts=self.counts
@@ -326,6 +327,8 @@ class Runner:
                 self._done()
                 self.batch = find_batch(self.batch.pk)
                 return False
+            if self.run.kind in CLEAN_UP:
+                CLEAN_UP[self.run.kind](self.run)
             back = self.run.params.get("back") or verb.fallback
             if back:
                 type(self.batch)._default_manager.using(self.using).filter(pk=self.batch.pk).update(

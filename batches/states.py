@@ -75,6 +75,7 @@ class RunKind(TextChoices):
     EXECUTE = "execute", gettext_lazy("Executing")
     REPOPULATE = "repopulate", gettext_lazy("Reading again")
     BULK_CHANGE = "bulk_change", gettext_lazy("Changing rows")
+    EXPORT = "export", gettext_lazy("Saving rows")
 
 
 class RunState(TextChoices):
@@ -232,9 +233,20 @@ VERBS: tuple[Verb, ...] = (
         ),
     ),
     Verb(
+        "export",
+        gettext_lazy("Save rows"),
+        (S.REVIEW, S.READY, S.EXECUTED, S.REVERTED, S.WITHDRAWN),
+        None,
+        "view",
+        run=RunKind.EXPORT,
+        meaning=gettext_lazy(
+            "Save many rows as CSV or XLSX in a file for oneself; the batch stays as it is."
+        ),
+    ),
+    Verb(
         "stop",
         gettext_lazy("Stop"),
-        (S.POPULATING, S.REVIEW, S.EXECUTING),
+        (S.POPULATING, S.REVIEW, S.READY, S.EXECUTING, S.EXECUTED, S.REVERTED, S.WITHDRAWN),
         None,
         "change",
         during_run=True,

@@ -44,6 +44,7 @@ urlpatterns = [
     path("<int:number>/file/", site_page(downloads.original), name="file"),
     path("<int:number>/rows.csv", site_page(downloads.rows), {"kind": "csv"}, name="rows_csv"),
     path("<int:number>/rows.xlsx", site_page(downloads.rows), {"kind": "xlsx"}, name="rows_xlsx"),
+    path("<int:number>/saved/<int:artifact_id>/", site_page(downloads.saved), name="saved"),
     path("<int:number>/change-all/", site_page(bulk.change_all), name="change_all"),
     path("<int:number>/add-row/", site_page(add.add_row), name="add_row"),
     path("<int:number>/again/", site_page(again.read_again), name="again"),

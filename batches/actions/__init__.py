@@ -4,6 +4,7 @@ from .add import add_row
 from .again import answers_of, begin_again, comes_and_goes, repopulate
 from .base import CODE, PAGE, TASK, Door, handler_of, why_not
 from .bulk import Changed, bulk_change
+from .downloads import export
 from .groups import put_back, settle
 from .life import delete, discard, withdraw
 from .make import change_options, make
@@ -34,6 +35,7 @@ __all__ = [
     "edit_row",
     "exclude",
     "execute",
+    "export",
     "forget_value",
     "handler_of",
     "include",

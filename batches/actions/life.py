@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 
 from .. import sql
-from ..models import BatchBase, BatchNumber, FileBatchMixin
+from ..artifacts import remove
+from ..models import Artifact, BatchBase, BatchNumber, FileBatchMixin
 from ..states import Status
 from .base import CODE, Door, changing, storable
 
@@ -30,12 +32,15 @@ def _remove(batch: BatchBase, user: Any, door: Door, verb: str) -> None:
         change.data = {"description": change.batch.description, "rows": handler.rows().count()}
         change.gone = True
         file: Any = change.batch.file if isinstance(change.batch, FileBatchMixin) else None
+        made = list(Artifact.objects.filter(batch_id=batch.pk).values_list("file", flat=True))
         sql.run(handler.using, f"DELETE FROM {sql.table(handler.row_model)} WHERE batch_id = %s", [batch.pk])
         model._default_manager.filter(pk=batch.pk).delete()
         BatchNumber.objects.filter(pk=batch.pk).delete()
         if file:
             # After commit: a file that is gone while the batch is not would be worse than one too many.
             transaction.on_commit(lambda: file.storage.delete(file.name))
+        for name in made:
+            transaction.on_commit(partial(remove, name))
 
 
 def discard(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:

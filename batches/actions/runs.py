@@ -120,7 +120,7 @@ def stop(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:
         reason = _("It was done before it could be stopped.")
     if reason is not None:
         log(batch, "stop", user, door, old=batch.status, comment=reason, data={"refused": True})
-        raise Refused(reason) if rights.may(type(batch), "stop", user) else Forbidden(reason)
+        raise Refused(reason) if rights.may_stop(type(batch), user, run) else Forbidden(reason)
     batch.refresh_from_db()
 
 

@@ -31,6 +31,7 @@ CALLS: dict[str, Any] = {
     "add_row": lambda batch, user, row: actions.add_row(batch, user, {}),
     "exclude": lambda batch, user, row: actions.exclude(batch, user, batch.rows.all()),
     "bulk_change": lambda batch, user, row: actions.bulk_change(batch, user, Said("status")),
+    "export": lambda batch, user, row: actions.export(batch, user, "csv"),
     "include": lambda batch, user, row: actions.include(batch, user, batch.rows.all()),
 }
 

@@ -1,5 +1,6 @@
 """The framework's models: concrete ones it owns, and abstract ones for batch types."""
 
+from .artifact import Artifact
 from .batch import BatchBase, BatchQuerySet, FileBatchMixin, QueryBatchMixin
 from .event import Event
 from .numbers import BatchNumber
@@ -10,6 +11,7 @@ from .saved import SavedMapping, SavedValue
 
 __all__ = [
     "TAKES_PART",
+    "Artifact",
     "BatchBase",
     "BatchKey",
     "BatchNumber",

@@ -8,11 +8,12 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from .. import files, rights
+from .. import actions, files, rights
+from ..artifacts import file_name, may_fetch
+from ..conf import conf
 from ..exceptions import BatchError, Refused
 from ..export import Table
 from ..files.messages import refusal
@@ -20,7 +21,9 @@ from ..files.sheet import MAX_ROWS
 from ..filters import RowFilter
 from ..grid import visible_rows
 from ..handlers import BatchHandler
-from .base import batch_page, batch_url, told
+from ..words import whole
+from .base import BIGGEST, batch_page, batch_url, go, header, render, told
+from .rows import said
 
 TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -48,17 +51,22 @@ def original(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRes
     return _to_be_saved(FileResponse(opened, content_type="application/octet-stream"), name)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @batch_page
 def rows(request: HttpRequest, batch: Any, handler: BatchHandler, kind: str) -> HttpResponseBase:
-    """Send the rows that match the filter, as a table that can be read in again."""
+    """Send the rows that match the filter, as a table that can be read in again; of many, offer to have them saved by a run."""
     found = RowFilter(request.GET, handler, visible_rows(handler, request.user))
     if not found.is_valid():
         return told(
             request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
         )
+    if found.qs.order_by()[: conf("AT_ONCE_ROWS") + 1].count() > conf("AT_ONCE_ROWS"):
+        return _by_a_run(request, batch, handler, found, kind)
+    if request.method == "POST":
+        # There were more when it was asked.
+        return go(request, f"{request.path}?{found.query()}")
     table = Table(handler, found.qs)
-    name = f"{handler.key}-{batch.shown_number}-{localtime():%Y-%m-%d-%H%M}.{kind}"
+    name = file_name(handler, kind)
     if kind == "csv":
         # Nothing here can be refused, so the first rows may go out while the others are read.
         return _to_be_saved(
@@ -69,6 +77,40 @@ def rows(request: HttpRequest, batch: Any, handler: BatchHandler, kind: str) -> 
         return _to_be_saved(FileResponse(_sheet(table), content_type=TYPES[kind]), name)
     except BatchError as error:
         return told(request, error, batch_url(batch, found.query()))
+
+
+def _by_a_run(
+    request: HttpRequest, batch: Any, handler: BatchHandler, found: RowFilter, kind: str
+) -> HttpResponseBase:
+    """Say that a worker makes the file; start that when it is confirmed."""
+    back = batch_url(batch, found.query())
+    try:
+        if request.method == "POST":
+            actions.export(batch, request.user, kind, found.active, door=actions.PAGE)
+            return go(request, back)
+        if reason := actions.why_not(batch, "export", request.user):
+            raise Refused(reason)
+    except BatchError as error:
+        return told(request, error, back)
+    n = found.qs.order_by().count()
+    context = header(
+        batch, handler, rows=n, rows_words=whole(n), kind=kind.upper(), said=said(found), back_url=back, subtitle=_("Save rows")
+    )  # fmt: skip
+    return render(request, "export.html", context)
+
+
+@require_safe
+@batch_page
+def saved(request: HttpRequest, batch: Any, handler: BatchHandler, artifact_id: int) -> HttpResponseBase:
+    """Send a file that a run made: to the person it was made for, or to one who sees all rows."""
+    made = may_fetch(handler).filter(pk=artifact_id).first() if artifact_id <= BIGGEST else None
+    try:
+        opened = made.file.open("rb") if made else None
+    except OSError:
+        opened = None
+    if made is None or opened is None:
+        raise Http404(_("There is no such file for you; it may have been made for somebody else."))
+    return _to_be_saved(FileResponse(opened, content_type=TYPES[made.kind]), made.name)
 
 
 def _sheet(table: Table) -> Any:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from .. import rights
+from ..artifacts import of_person
 from ..conf import conf
 from ..figures import figures, not_rows
 from ..filters import RowFilter, group_key
@@ -25,11 +26,13 @@ from ..words import completeness, state_css, whole
 from .base import batch_page, header, render
 from .reading import mapping_context
 from .remedies import remedy_for
+from .rows import said
 from .tiles import tiles
 from .verbs import buttons
 
 EVENTS = 20
 UNREADABLE = 20
+SAVED = 10
 
 
 @require_safe
@@ -44,7 +47,7 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
         batch, handler, active=active, ended=_ended_badly(run), progress=progress_of(active),
         may_edit_options=rights.why_not(batch, change, request.user, run=active, looked=True) is None,
         options=_options(batch, handler), events=events,
-        may_stop=rights.may(type(batch), "stop", request.user),
+        may_stop=rights.may_stop(type(batch), request.user, active),
         withdrawn=_withdrawn(batch, events),
     )  # fmt: skip
     if batch.status == Status.DRAFT and active is None:
@@ -55,6 +58,7 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
             return render(request, "mapping.html", context | mapping_context(request, batch, handler))
         return render(request, "draft.html", context)
     context |= review_context(request, batch, handler, active)
+    context |= _saved_files(batch, handler, run, context["data"])
     return render(request, "batch.html", context)
 
 
@@ -177,6 +181,20 @@ def _group(
 def _ended_badly(run: Run | None) -> Run | None:
     """Return the last run if it was stopped or failed, so that its sentence is shown."""
     return run if run is not None and run.state in (RunState.FAILED, RunState.STOPPED) else None
+
+
+def _saved_files(batch: Any, handler: BatchHandler, run: Run | None, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the files that were made for this person, and which of them is what the last run did."""
+    made: list[Any] = list(of_person(handler)[:SAVED])
+    for file in made:
+        found = RowFilter(file.filter, handler, handler.rows().none(), data)
+        file.filter_words = "; ".join(f"{label}: {value}" for label, value in said(found)) or _("all rows")
+        file.rows_words = whole(file.rows)
+    done = run is not None and run.state == RunState.SUCCEEDED
+    return {
+        "artifacts": made,
+        "just_saved": next((file for file in made if done and run is not None and file.run == run.pk), None),
+    }
 
 
 def _withdrawn(batch: Any, events: list[Event]) -> Event | None:

@@ -79,7 +79,7 @@ def permissions() -> str:
     def asking(right: str) -> str:
         return ", ".join(code(v.name) for v in states.built_verbs() if v.permission == right)
 
-    first = {"view": "see batches of this type, their rows and files"}
+    first = {"view": f"see batches of this type, their rows and files; {asking('view')}"}
     rows = [
         (code(f"{right}_…"), first.get(right) or asking(right) or "nothing yet")
         for right in BatchBase.Meta.default_permissions
