@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
@@ -212,6 +213,16 @@ def count(text: str) -> int:
         raise ArgumentTypeError(_("%(text)r is no whole number.") % {"text": text})
     # The database counts to no more than this.
     return min(int(text), 2**62)
+
+
+def chosen(text: str) -> dict[str, str]:
+    """Return the filter of a query string. Raises Refused."""
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
+    except ValueError:
+        raise Refused(
+            _("The filter %(text)r is not understood; write it as status=warning&q=milk.") % {"text": text}
+        ) from None
 
 
 def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from typing import Any
-from urllib.parse import parse_qsl
 
 from django.utils.translation import gettext as _
 
@@ -10,7 +9,7 @@ from batches import actions
 from batches.bulk import Said
 from batches.exceptions import Refused
 
-from ._base import RunCommand
+from ._base import RunCommand, chosen
 
 
 class Command(RunCommand):
@@ -59,13 +58,3 @@ def said(options: dict[str, Any]) -> Said:
     if not equals:
         raise Refused(_("%(text)r names no value; write FIELD=VALUE.") % {"text": options[how]})
     return Said(field.strip(), how, value)
-
-
-def chosen(text: str) -> dict[str, str]:
-    """Return the filter of a query string. Raises Refused."""
-    try:
-        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
-    except ValueError:
-        raise Refused(
-            _("The filter %(text)r is not understood; write it as status=warning&q=milk.") % {"text": text}
-        ) from None
