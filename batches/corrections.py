@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from .exceptions import Refused
 from .files import CellError, converter
@@ -28,6 +31,36 @@ def must_be_editable(handler: BatchHandler, field: str) -> None:
     """Raise Refused for a field that people may not correct."""
     if field not in editable_fields(handler):
         raise Refused(_("“%(field)s” cannot be edited.") % {"field": field})
+
+
+@contextmanager
+def staying_in_scope(handler: BatchHandler) -> Iterator[None]:
+    """Raise Refused at the end of the block if rows left what the handler's user may work on, so that nothing of it stays.
+
+    Rows out of sight are not written, so none comes in: fewer in sight are rows that left.
+    """
+    scope = handler.scope(handler.user)
+    rows = handler.rows().order_by().filter(scope)
+    before = rows.count() if scope else 0
+    yield
+    left = before - rows.count() if scope else 0
+    if left:
+        raise Refused(
+            ngettext(
+                "%(n)d row would then be outside what you may work on; somebody who may see it must change it.",
+                "%(n)d rows would then be outside what you may work on; somebody who may see them must change them.",
+                left,
+            )
+            % {"n": left}
+        )
+
+
+def must_be_in_scope(handler: BatchHandler, row: Any) -> None:
+    """Raise Refused for a row that is now outside what the handler's user may work on."""
+    if not handler.rows().order_by().filter(handler.scope(handler.user), pk=row.pk).exists():
+        raise Refused(
+            _("This row would be outside what you may work on; somebody who may see it must do that.")
+        )
 
 
 def convert_cell(handler: BatchHandler, field: str, text: str) -> tuple[Any, dict[str, Any] | None]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from .artifacts import export, remove_leftovers
 from .bulk import PIECE, Bulk, Said
+from .corrections import staying_in_scope
 from .exceptions import RunFailed
 from .handlers import BatchHandler
 from .models import Run
@@ -31,10 +32,11 @@ def bulk_change(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
         )
     last = handler.rows().order_by().aggregate(last=Max("sequence"))["last"] or 0
     keeper.total = last
-    for first in range(1, last + 1, PIECE):
-        end = min(first + PIECE - 1, last)
-        bulk.write(first, end)
-        keeper.progress(end)
+    with staying_in_scope(handler):
+        for first in range(1, last + 1, PIECE):
+            end = min(first + PIECE - 1, last)
+            bulk.write(first, end)
+            keeper.progress(end)
     handler.check_peers()
     return {
         "rows": found,

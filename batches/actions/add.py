@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from ..corrections import must_be_in_scope
 from ..exceptions import Refused
 from ..ingest import next_sequence
 from ..log import CODE, Door
@@ -38,10 +39,7 @@ def add_row(
         row.save(force_insert=True, using=handler.using)
         handler.recheck([row.pk])
         handler.check_peers([row.pk])
-        if not handler.rows().filter(handler.scope(user), pk=row.pk).exists():
-            raise Refused(
-                _("This row would be outside what you may work on; somebody who may see it must add it.")
-            )
+        must_be_in_scope(handler, row)
         change.touched()
         change.comment = _("Row %(row)d was added by hand.") % {"row": row.sequence}
         change.data = {"row": row.sequence, "changes": given}

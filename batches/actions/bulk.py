@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from ..bulk import Bulk, Said
 from ..conf import conf
+from ..corrections import staying_in_scope
 from ..exceptions import Refused
 from ..log import CODE, Door
 from ..models import BatchBase, Run
@@ -56,7 +57,8 @@ def bulk_change(
         else:
             run = None
             last = change.handler.rows().order_by().aggregate(last=Max("sequence"))["last"] or 0
-            pks = bulk.write(1, last)
+            with staying_in_scope(change.handler):
+                pks = bulk.write(1, last)
             change.handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
             change.comment = bulk.sentence() + "."
             change.touched()

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 
-from ..corrections import convert_cell, must_be_editable, why_it_does_not_fit
+from ..corrections import convert_cell, must_be_editable, must_be_in_scope, why_it_does_not_fit
 from ..exceptions import BatchError, Refused, StaleEdit
 from ..files import CellError
 from ..handlers import BatchHandler
@@ -57,6 +57,7 @@ def edit_row(
         row.save()
         handler.recheck([row.pk])
         handler.check_peers([row.pk])
+        must_be_in_scope(handler, row)
         change.touched()
         change.data = {"row": row.sequence, "changes": old}
     return handler.rows().get(pk=row_id)

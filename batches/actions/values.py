@@ -9,7 +9,7 @@ from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.db.models.functions import Cast, Trim, Upper
 from django.utils.translation import gettext as _
 
-from ..corrections import convert_cell, must_be_editable, why_it_does_not_fit
+from ..corrections import convert_cell, must_be_editable, staying_in_scope, why_it_does_not_fit
 from ..exceptions import Refused
 from ..files import CellError
 from ..files.messages import shorten
@@ -59,8 +59,11 @@ def map_values(
         pks = list(found.values_list("pk", flat=True))
         model_field: Any = handler.row_model._meta.get_field(field)
         marked = handler.rows().order_by().filter(pk__in=pks).annotate(folded_text=folded(field))
-        marked.update(**{field: Case(*whens.values(), output_field=model_field)}, version=F("version") + 1)
-        check_many(handler, pks)
+        with staying_in_scope(handler):
+            marked.update(
+                **{field: Case(*whens.values(), output_field=model_field)}, version=F("version") + 1
+            )
+            check_many(handler, pks)
         handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
         kept = remember_values(handler, field, names, user) if remember else 0
         change.touched()
