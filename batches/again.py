@@ -11,7 +11,7 @@ from django.db.models import Max
 from . import sql
 from .conf import conf
 from .handlers import BatchHandler
-from .models import Unreadable
+from .models import Event, Unreadable
 
 OLD = "batch_rows_before"
 ANSWERS = ("reading", "mapping", "options")
@@ -87,9 +87,17 @@ def _keep(handler: BatchHandler) -> dict[str, int]:
     return {
         "touched": touched,
         "excluded": excluded,
-        "by_hand": by_hand,
+        "by_hand": by_hand + _mended(batch),
         "dropped": unreadable.filter(dropped=True).count(),
     }
+
+
+def _mended(batch: int) -> int:
+    """Return how many unreadable records were mended into rows since the batch was filled: only the log tells them apart."""
+    events = Event.objects.filter(batch=batch)
+    fills = events.filter(verb__in=["populate", "repopulate"], data__has_key="counts")
+    filled = fills.aggregate(last=Max("pk"))["last"] or 0
+    return events.filter(pk__gt=filled, verb="edit", data__has_keys=["line", "text"]).count()
 
 
 def _compare(handler: BatchHandler) -> dict[str, int]:

@@ -179,6 +179,9 @@ class Runner:
 
     def _repopulate(self, handler: BatchHandler) -> None:
         again.take_answers(self.batch, self.run.params.get("answers") or {})
+        reason = rights.why_not_repopulate(handler)
+        if reason:
+            raise RunFailed(reason)
         again.empty(handler)
         self._populate(handler)
 

@@ -37,7 +37,9 @@ def read_again(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpR
     try:
         answers = _answers(request, batch)
         if request.POST.get("step") == "confirm":
-            revision = answers.get("revision", -1)
+            if not answers.get("compared"):
+                raise Refused(_("Look at what comes and goes first, then confirm it."))
+            revision = answers["revision"]
             actions.begin_again(batch, request.user, answers["said"], revision=revision, door=actions.PAGE)
             return go(request, batch_url(batch))
         trial: Any = copy.copy(batch)
@@ -62,10 +64,11 @@ def _answers(request: HttpRequest, batch: Any) -> dict[str, Any]:
     return found
 
 
-def _signed(handler: BatchHandler, said: dict[str, Any]) -> str:
-    """Return answers as a form carries them, with the revision that they are about."""
+def _signed(handler: BatchHandler, said: dict[str, Any], *, compared: bool = False) -> str:
+    """Return answers as a form carries them, with the revision that they are about, and whether it was shown what they do."""
     batch = handler.batch
-    return signing.dumps({"said": said, "revision": batch.revision}, salt=f"{SALT}/{batch.pk}", compress=True)
+    found = {"said": said, "revision": batch.revision, "compared": compared}
+    return signing.dumps(found, salt=f"{SALT}/{batch.pk}", compress=True)
 
 
 def _page(
@@ -102,7 +105,7 @@ def _mapping(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRes
     said = actions.answers_of(handler, form.uses, asked.values())
     counts = actions.comes_and_goes(batch, request.user, said)
     context = header(
-        batch, handler, again=_signed(handler, said), counts={name: whole(n) for name, n in counts.items()},
+        batch, handler, again=_signed(handler, said, compared=True), counts={name: whole(n) for name, n in counts.items()},
         loses=[
             (whole(counts[name]), words)
             for name, words in (

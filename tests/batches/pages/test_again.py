@@ -3,13 +3,14 @@
 import re
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db.models import Q
 from django.urls import reverse
 
 from batches import actions
 from batches.bulk import Said
 from batches.exceptions import FileRefused, Forbidden, Refused
-from batches.models import Event, Run
+from batches.models import Event, Run, Unreadable
 from batches.runner import resume
 from batches.testing import make_batch
 from tests.toys.batches import ThingFileHandler
@@ -111,6 +112,32 @@ def test_the_same_again_changes_nothing_but_people_s_work(boss, book):
     assert (book.status, book.revision) == ("review", revision + 1)
 
 
+def test_records_that_were_mended_are_told_as_lost(boss, things):
+    file = ContentFile(b"Code,Name,Color\nT1,a,red\nT2,b\nT3\n", name="book.csv")
+    batch = make_batch("toy_file", user=boss, file=file)
+    first, second = Unreadable.objects.filter(batch_id=batch.pk).order_by("source_row")
+    actions.mend_record(batch, boss, first.pk, "T2,b,red")
+    actions.drop_record(batch, boss, second.pk, reason="empty")
+    counts = actions.comes_and_goes(batch, boss, {})
+    assert (counts["by_hand"], counts["dropped"], counts["gone"], counts["unreadable"]) == (1, 1, 1, 2)
+    actions.repopulate(batch, boss)
+    counts = actions.comes_and_goes(batch, boss, {})
+    assert (counts["by_hand"], counts["dropped"], counts["gone"]) == (0, 0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_with_answers_that_lack_what_is_needed_or_for_a_part_of_the_rows_fails(boss, book, monkeypatch):
+    before = picture(book)
+    for answers, why in (({"mapping": {}}, "Map a column to “Code” first"), ({}, "only a part")):
+        run = actions.begin_again(book, boss, answers)
+        if not answers:  # meanwhile the person was given a part of the rows
+            monkeypatch.setattr(ThingFileHandler, "scope", lambda self, user: Q(code="T1"))
+        assert resume(run.pk).state == "failed"
+        assert why in Run.objects.get(pk=run.pk).error
+        book.refresh_from_db()
+        assert (book.status, picture(book)) == ("review", before)
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("fault", ["file", "hook"])
 def test_failing_leaves_the_batch_in_review_with_its_rows(boss, book, monkeypatch, fault):
@@ -140,7 +167,10 @@ def test_who_may_not_what_is_stale_and_what_is_no_file(
         actions.repopulate(book, boss, {"name": "Name"})
     with pytest.raises(Refused, match="not made from a file"):
         actions.repopulate(make_batch("toy_price", user=boss), boss)
-    token = signed(web.get(url_of(book)))
+    page = web.get(url_of(book))
+    unseen = {"step": "confirm", "answers": signed(page)}
+    assert "what comes and goes first" in text(web.post(url_of(book), unseen, follow=True))
+    token = signed(web.post(url_of(book), {"answers": signed(page), "step": "mapping", **mapping(code="0")}))
     for data in ({"answers": token[:-3] + "abc"}, {"answers": ""}, {}):
         assert "did not arrive whole" in text(
             web.post(url_of(book), {"step": "confirm", **data}, follow=True)
