@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connections, models
 from django.db.models import Case, CharField, Count, F, Func, JSONField, Q, QuerySet, Value, When
 from django.db.models.functions import Cast, Coalesce, Round
 from django.utils.translation import gettext as _
@@ -28,7 +28,7 @@ PIECE = 5_000
 SHOWN = 5
 NUMBERS = (models.DecimalField, models.IntegerField)
 _EXACT = models.DecimalField(max_digits=60, decimal_places=20)
-BIGGEST_INTEGER = 2**31 - 1
+BIGGEST_INTEGER = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,7 @@ class Bulk:
             if least is not None:
                 whens.append(When(Q(bulk_new__lt=least), then=Value("too_small")))
             whens.append(When(Q(bulk_new__gte=most) | Q(bulk_new__lte=-most), then=Value("too_large")))
+            whens.append(When(Q(bulk_new=F(self.said.field)), then=Value("rounded")))
         else:
             unread = {"raw__has_key": self.said.field}
             whens.append(When(self._same() & (Q(raw=None) | ~Q(**unread)), then=Value("same")))
@@ -168,9 +169,11 @@ class Bulk:
             for d in (getattr(self.field, "max_digits", None), self.column and self.column.max_digits)
             if d
         ]
-        most = Decimal(10) ** min(digits) if digits else Decimal(BIGGEST_INTEGER) + 1
+        most = Decimal(10) ** min(digits) if digits else Decimal(BIGGEST_INTEGER) ** 2
         if isinstance(self.field, models.IntegerField):
-            most = min(most, Decimal(BIGGEST_INTEGER) + 1)
+            kind = self.field.get_internal_type()
+            biggest = connections[self.handler.using].ops.integer_field_range(kind)[1]
+            most = min(most, Decimal(biggest or BIGGEST_INTEGER) + 1)
         least = self.column.min_value if self.column is not None else None
         if isinstance(self.field, models.PositiveIntegerField):
             least = max(least or Decimal(0), Decimal(0))
@@ -268,5 +271,6 @@ class Bulk:
             "too_small": _("it would be less than %(least)s") % {"least": least},
             "too_large": _("it would be %(most)s or more, or as far below zero") % {"most": whole(int(most))},
             "same": _("they have this value already"),
+            "rounded": _("rounded, it would be the same number"),
         }
         return [(n, words[reason]) for reason, n in sorted(counts.items()) if reason]

@@ -9,6 +9,7 @@ from operator import or_
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from .corrections import storable
 from .exceptions import Refused
 from .grid import search_fields
 from .handlers import BatchHandler
@@ -27,6 +28,7 @@ def choose(handler: BatchHandler, rows: QuerySet, chosen: Mapping[str, str]) -> 
 
 
 def _one(handler: BatchHandler, rows: QuerySet, name: str, value: str) -> QuerySet:
+    value = storable(value).strip()
     known: dict[str, set[str]] = {
         "status": set(RowStatus.values),
         "action": ACTIONS,
@@ -65,6 +67,8 @@ def by_excluded(rows: QuerySet, value: str) -> QuerySet:
 
 def by_finding(rows: QuerySet, value: str) -> QuerySet:
     """Keep the rows with a finding, "code" or "code:field"."""
+    if not value:
+        return rows
     code, colon, field = value.partition(":")
     wanted = {"code": code, "field": field} if colon else {"code": code}
     return rows.filter(issues__contains=[wanted])
@@ -72,7 +76,6 @@ def by_finding(rows: QuerySet, value: str) -> QuerySet:
 
 def by_text(handler: BatchHandler, rows: QuerySet, value: str) -> QuerySet:
     """Keep the rows that hold a text in a field that the type lets be searched."""
-    value = value.replace("\0", "")
     fields = search_fields(handler)
     if not value or not fields:
         return rows if not value else rows.none()

@@ -35,6 +35,11 @@ TASK = Door("task")
 CODE = Door("code")
 
 
+def legible(text: str) -> str:
+    """Return a text as the database can hold it: a refusal may quote what it refuses, such as NUL or half a character."""
+    return text.replace("\0", "␀").encode("utf-8", "replace").decode()
+
+
 def user_name(user: Any) -> str:
     """Return the name that is copied into logs and headers."""
     return "" if user is None else str(user.get_username())
@@ -65,6 +70,6 @@ def log(
         host=door.host[:150],
         old=old,
         new=new,
-        comment=comment,
+        comment=legible(comment),
         data=data or {},
     )

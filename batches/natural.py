@@ -58,6 +58,8 @@ def by_name(field: Any, text: str) -> models.Model:
                 return found[0]
     try:
         key = field.target_field.to_python(wanted)
+        if isinstance(key, int) and not (wanted.isascii() and wanted.isdigit()):
+            key = None  # int() also takes "1_2" and the digits of other scripts, which nobody writes who means a key
         keyed: models.Model | None = there.filter(**{field.target_field.attname: key}).first()
     except (ValidationError, OverflowError):
         keyed = None

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 
+from ..corrections import storable
 from ..exceptions import Refused
 from ..handlers import BatchHandler
 from ..natural import by_name
@@ -26,7 +27,7 @@ def clean_options(handler_class: type[BatchHandler], given: dict[str, Any]) -> d
             )
         field: Any = handler_class.model._meta.get_field(name)
         try:
-            found = _from_text(field, value) if isinstance(value, str) else value
+            found = _from_text(field, storable(value)) if isinstance(value, str) else value
             cleaned[name] = field.clean(getattr(found, "pk", found), None)
             if field.is_relation:
                 cleaned[name] = field.related_model._default_manager.get(pk=cleaned[name])

@@ -4,11 +4,15 @@ from decimal import Decimal
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import models
 from django.db.models import Q
+from django.http import QueryDict
 
 from batches import actions
 from batches.bulk import Bulk, Said
+from batches.choosing import choose
 from batches.exceptions import Forbidden, Refused
+from batches.filters import RowFilter
 from batches.models import Event, Run
 from batches.runner import resume
 from batches.testing import make_batch
@@ -112,6 +116,12 @@ def test_a_field_is_cleared_where_that_is_allowed(boss, book):
         (Said("status", value="ok"), "cannot be edited"),
         (Said("old_price", value="1"), "cannot be edited"),
         (Said("nonsense", value="1"), "cannot be edited"),
+        (Said("na\0me", value="1"), "cannot be edited"),
+        (Said("\udc80", value="1"), "cannot be edited"),
+        (Said("price", value="1e400"), "exponent"),
+        (Said("price", value="NaN"), "is not a number"),
+        (Said("price", "percent", "\u0661\u0662"), "digits"),
+        (Said("price", "percent", "0.01"), "2: rounded, it would be the same number"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence_and_changes_nothing(boss, book, said, why):
@@ -124,11 +134,45 @@ def test_what_cannot_be_is_refused_with_a_sentence_and_changes_nothing(boss, boo
 
 
 @pytest.mark.parametrize(
-    "chosen", [{"status": "nice"}, {"pk": "1"}, {"batch": "1"}, {"action": "drop"}, {"q": "x" * 300}]
+    "chosen",
+    [{"status": "nice"}, {"pk": "1"}, {"batch": "1"}, {"action": "drop"}, {"q": "x" * 300}, {"\udc80": "x"}],
 )
 def test_a_filter_that_is_not_understood_is_refused(boss, book, chosen):
     with pytest.raises(Refused, match="filter"):
         actions.bulk_change(book, boss, Said("name", value="same"), chosen)
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"finding": "\0"}, {"finding": "a:\udc80"}, {"q": "\udc80"}, {"q": "a\0"}, {"status": "\0"}]
+)
+def test_a_filter_with_what_cannot_be_stored_is_refused_and_logged(boss, book, chosen):
+    with pytest.raises(Refused, match="cannot be stored"):
+        actions.bulk_change(book, boss, Said("name", value="same"), chosen)
+    assert logged(book).data == {"refused": True}
+
+
+@pytest.mark.parametrize(
+    "query", ["q=+nine+", "q=++", "finding=not_a_number+", "status=error", "q=T&finding="]
+)
+def test_a_filter_means_the_rows_that_the_grid_shows(boss, book, query):
+    handler = ThingFileHandler(book, user=boss)
+    shown = RowFilter(QueryDict(query), handler, book.rows.all())
+    assert shown.is_valid()
+    assert shown.qs.count() > 0
+    chosen = dict(QueryDict(query, mutable=True).items())
+    assert set(choose(handler, handler.rows(), chosen)) == set(shown.qs)
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        (models.PositiveSmallIntegerField(), 32_767), (models.IntegerField(), 2**31 - 1), (models.BigIntegerField(), 2**63 - 1),
+    ],
+)  # fmt: skip
+def test_a_whole_number_stays_within_what_its_column_holds(boss, book, field, most):
+    bulk = Bulk(ThingFileHandler(book, user=boss), Said("price", "percent", "100"), {})
+    bulk.field, bulk.column = field, None
+    assert bulk._limits()[1] == most + 1
 
 
 def test_another_number_or_revision_than_was_shown_changes_nothing(boss, book):

@@ -8,6 +8,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 
+from batches.actions.options import clean_options
+from batches.exceptions import Refused
 from batches.models import BatchNumber, SavedMapping
 from batches.natural import by_name, natural_fields, natural_name
 from batches.saved_mappings import options_text
@@ -159,3 +161,18 @@ def test_a_file_of_which_no_column_is_mapped_is_refused_with_its_headings_and_th
     err = refused(capsys, "product_file", "--file", path)
     assert "No column of 'book.csv' is mapped. It has “a”, “b”, “c”, “d”, “e”, “f”, “g”, “h”, …" in err
     assert "“Number”, “Code”, “Description”" in err
+
+
+@pytest.mark.parametrize("name", ["1_2", "\u0661\u0662", " 1 2", "+12"])
+def test_only_plain_digits_are_a_key(name):
+    VendorFactory(pk=12, code="ACME")
+    field = VendorCatalogBatch._meta.get_field("vendor")
+    assert by_name(field, "12").pk == 12
+    with pytest.raises(ValidationError, match="there is no vendor of this"):
+        by_name(field, name)
+
+
+@pytest.mark.parametrize("name", ["A\0B", "a\udc80"])
+def test_a_name_that_cannot_be_stored_is_refused(name):
+    with pytest.raises(Refused, match="cannot be stored"):
+        clean_options(VendorCatalogHandler, {"vendor": name})
