@@ -341,6 +341,13 @@ class ProductFileHandler(BatchHandler):
                 "new_number",
             ),
             Finding(
+                "no_code",
+                _("The row has no code, by which products are known in this batch; give it one."),
+                Severity.ERROR,
+                self._without_code(),
+                "code",
+            ),
+            Finding(
                 "below_cost",
                 _("The price %(price)s is below the cost %(cost)s."),
                 Severity.WARNING,
@@ -404,6 +411,12 @@ class ProductFileHandler(BatchHandler):
             ),
         ]
         return [*found, *[self._unknown(link) for link in ("department", "category", "brand", "vendor")]]
+
+    def _without_code(self) -> Q | None:
+        """Return the condition of a row that only has a number where products are known by code: it would do nothing, unsaid."""
+        if self.match_by == "number":
+            return None
+        return Q(code__isnull=True, number__isnull=False) & ~Q(raw__has_key="code")
 
     def _unknown(self, link: str) -> Finding:
         """Return the finding about a name that production does not know."""

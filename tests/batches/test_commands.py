@@ -357,6 +357,7 @@ def test_bulk_change_sets_computes_and_clears_what_matches(boss, things, path):
         (["--amount", "price=1", "--filter", "status=nice"], "cannot be 'nice'"),
         (["--amount", "price=1", "--expected", "9"], "9 rows matched"),
         (["--clear", "code"], "is needed in every row"),
+        (["--clear", ""], "cannot be edited"),
     ]:
         assert sentence in run(*change, *words, code=1)[1]
 

@@ -239,3 +239,25 @@ def test_cost_that_would_not_be_written_is_told_of(boss):
         "product_file", user=boss, file=book("1,,a,,,,V9,,12,12,3"), options={"new_vendors": "refuse"}
     )
     assert codes(batch)["unknown_vendor"] == 1
+
+
+def test_row_with_a_number_only_must_be_fixed_where_products_are_known_by_code(boss):
+    head = "Item Number,UPC,Item Description\n"
+    lines = ("1,036000291452,Milk", "2,,Tea", "3,9.4E+10,Rice", ",,Oats")
+    batch = make_batch("product_file", user=boss, file=book(*lines, head=head), options={"match_by": "code"})
+    found = [[entry["code"] for entry in row.issues or []] for row in batch.rows.order_by("sequence")]
+    assert found == [[], ["no_code"], ["code_damaged"], ["required"]]
+    actions.edit_row(batch, boss, batch.rows.get(number="2").pk, {"code": "036000291469"})
+    assert batch.rows.get(number="2").action == "create"
+    batch = make_batch(
+        "product_file", user=boss, file=book(*lines[1:2], head=head), options={"match_by": "number"}
+    )
+    assert batch.rows.get().status == "ok"
+
+
+def test_row_added_to_a_list_of_codes_needs_its_code(boss):
+    batch = make_batch(
+        "product_file", user=boss, file=book("036000291452,Milk", head="UPC,Item Description\n")
+    )
+    row = actions.add_row(batch, boss, {"number": "N1", "description": "Tea"})
+    assert (row.status, [entry["code"] for entry in row.issues]) == ("error", ["no_code"])

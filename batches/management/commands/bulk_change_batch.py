@@ -51,7 +51,7 @@ class Command(RunCommand):
 
 def said(options: dict[str, Any]) -> Said:
     """Return the change that was asked for. Raises Refused."""
-    if options["clear"]:
+    if options["clear"] is not None:
         return Said(options["clear"], "clear")
     how = next(name for name in ("set", "percent", "amount") if options[name] is not None)
     field, equals, value = options[how].partition("=")
