@@ -73,6 +73,8 @@ class LookupRemedy(Remedy):
 
     def named(self, handler: BatchHandler, name: str) -> str | None:
         """Return a name as it is spelt where it exists, if the look-up would find it."""
+        if "\0" in name:  # nothing is called so, and the database refuses to be asked
+            return None
         how = "iexact" if self.lookup.fold else "exact"
         found = self._targets(handler).filter(**{f"{self.target_field}__{how}": name})
         return found.values_list(self.target_field, flat=True).first()

@@ -7,6 +7,8 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 
+from batches import actions
+from batches.bulk import Said
 from batches.models import SavedMapping, SavedValue
 from batches.testing import make_batch
 from products.models import DepartmentScope
@@ -120,3 +122,13 @@ def test_the_admin_shows_and_changes_only_ones_own(batch, boss, clerk, model):
     web(clerk).post(listing, chosen)
     theirs.refresh_from_db()
     assert str(getattr(theirs, "value", theirs)) != "x"
+
+
+@pytest.mark.parametrize("name", ["\0", "Cosmetics\0"])
+def test_a_name_with_nul_is_no_name(batch, boss, name):
+    actions.bulk_change(batch, boss, Said("department_name", value="Unheard"))
+    url = reverse("batches:unknown", args=[batch.pk, "unknown_department", "department_name"])
+    answer = web(boss).post(url, {"value": ["Unheard"], "name": [name], "remember": "on"})
+    assert answer.status_code == 200
+    assert known() == {}
+    assert set(batch.rows.values_list("department_name", flat=True)) == {"Unheard"}
