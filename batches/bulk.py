@@ -15,7 +15,7 @@ from django.db.models.functions import Cast, Coalesce, Round
 from django.utils.translation import gettext as _
 
 from .choosing import choose
-from .corrections import convert_cell, must_be_editable, storable, why_it_does_not_fit
+from .corrections import convert_cell, must_be_editable, storable, why_it_does_not_fit, without_kept
 from .exceptions import Refused
 from .files import CellError, Column, converter
 from .handlers import BatchHandler
@@ -235,11 +235,7 @@ class Bulk:
 
     def _issues(self) -> Func:
         """Return the findings without those that stay until the field is corrected, and with the notice of a repair."""
-        kept: Any = Func(
-            F("issues"), Value(self.said.field), arg_joiner=", ", output_field=JSONField(),
-            template="(SELECT jsonb_agg(e) FROM (SELECT %(expressions)s) AS given(entries, field), jsonb_array_elements(entries) e"
-            " WHERE NOT (COALESCE((e ->> 'keep')::boolean, false) AND e ->> 'field' = field))",
-        )  # fmt: skip
+        kept = without_kept(self.said.field)
         if self.notice is None:
             return kept
         return Func(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import F, Func, JSONField, Value
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -85,6 +86,15 @@ def convert_cell(handler: BatchHandler, field: str, text: str) -> tuple[Any, dic
     if column is not None:
         return converter(column)(text), None
     return model_field.clean(text, None), None
+
+
+def without_kept(field: str) -> Func:
+    """Return the expression of a row's findings without those that stay until the field is corrected."""
+    return Func(
+        F("issues"), Value(field), arg_joiner=", ", output_field=JSONField(),
+        template="(SELECT jsonb_agg(e) FROM (SELECT %(expressions)s) AS given(entries, field), jsonb_array_elements(entries) e"
+        " WHERE NOT (COALESCE((e ->> 'keep')::boolean, false) AND e ->> 'field' = field))",
+    )  # fmt: skip
 
 
 def why_it_does_not_fit(error: CellError | ValidationError) -> str:

@@ -9,7 +9,7 @@ from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.db.models.functions import Cast, Trim, Upper
 from django.utils.translation import gettext as _
 
-from ..corrections import convert_cell, must_be_editable, staying_in_scope, why_it_does_not_fit
+from ..corrections import convert_cell, must_be_editable, staying_in_scope, why_it_does_not_fit, without_kept
 from ..exceptions import Refused
 from ..files import CellError
 from ..files.messages import shorten
@@ -60,8 +60,11 @@ def map_values(
         model_field: Any = handler.row_model._meta.get_field(field)
         marked = handler.rows().order_by().filter(pk__in=pks).annotate(folded_text=folded(field))
         with staying_in_scope(handler):
+            # What reading noted, such as “a was read as b”, is not true of the new name.
             marked.update(
-                **{field: Case(*whens.values(), output_field=model_field)}, version=F("version") + 1
+                **{field: Case(*whens.values(), output_field=model_field)},
+                version=F("version") + 1,
+                issues=without_kept(field),
             )
             check_many(handler, pks)
         handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)

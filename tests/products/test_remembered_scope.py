@@ -132,3 +132,17 @@ def test_a_name_with_nul_is_no_name(batch, boss, name):
     assert answer.status_code == 200
     assert known() == {}
     assert set(batch.rows.values_list("department_name", flat=True)) == {"Unheard"}
+
+
+def test_the_note_of_what_was_read_goes_with_the_next_name(boss):
+    SavedValue.objects.create(
+        type="product_file", field="department_name", text="FRZN", value="Froz", created_by_name="boss"
+    )
+    DepartmentFactory(name="Frozen")
+    file = ContentFile((HEAD + "1,036000291452,Peas,Acme,frzn,10,each,3.49\n").encode(), name="a.csv")
+    batch = make_batch("product_file", user=boss, file=file)
+    assert {"remembered", "unknown_department"} <= {entry["code"] for entry in batch.rows.get().issues}
+    actions.map_values(batch, boss, batch.rows.all(), "department_name", {"Froz": "Frozen"})
+    row = batch.rows.get()
+    assert (row.department_name, row.department.name) == ("Frozen", "Frozen")
+    assert not {"remembered", "unknown_department"} & {entry["code"] for entry in row.issues}
