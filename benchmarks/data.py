@@ -2,6 +2,7 @@
 
 import csv
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,16 @@ def write_file(query: str, **params: Any) -> Path:
     return path
 
 
-def write_workbook(path: Path) -> Path:
-    """Write a CSV file once more as XLSX, its numbers as numbers; return where."""
+def write_workbook(path: Path, limit: int) -> Path:
+    """Write the first records of a CSV file once more as XLSX, numbers as numbers; return where."""
     book = path.with_suffix(".xlsx")
     with path.open(newline="") as source, book.open("wb") as out:
         records = csv.reader(source)
         headings = next(records)
         numeric = {headings.index(name) for name in ("Size", "Regular price", "Unit cost")}
-        rows = ([Decimal(c) if n in numeric and c else c for n, c in enumerate(r)] for r in records)
+        rows = (
+            [Decimal(c) if n in numeric and c else c for n, c in enumerate(r)] for r in islice(records, limit)
+        )
         write_xlsx(headings, rows, out)
     return book
 
