@@ -30,8 +30,6 @@ from .states import VERB, RowStatus, RunKind, RunState, Status
 from .writes import Piece
 
 logger = logging.getLogger("batches")
-# What another try may cure: serialization failure, deadlock, lock not available.
-TRANSIENT = {"40001", "40P01", "55P03"}
 TRIES = 3
 # Fewer rows are found quickly by any plan; a decision about the groups of 1,500 took 15 s by a bad one.
 ANALYZE_ROWS = 200
@@ -94,7 +92,7 @@ class Runner:
                     self._work()
                 return
             except DatabaseError as error:
-                if self.inline or attempt == TRIES or sql.sqlstate(error) not in TRANSIENT:
+                if self.inline or attempt == TRIES or not sql.may_pass(error):
                     raise
                 logger.info("run %s: try %s met %s", self.run.pk, attempt, sql.sqlstate(error))
                 self.keeper.check()

@@ -191,6 +191,11 @@ def sqlstate(error: BaseException) -> str:
     return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None) or ""
 
 
+def may_pass(error: BaseException) -> bool:
+    """Tell whether another try may cure a database error: serialization failure, deadlock, lock not available."""
+    return sqlstate(error) in {"40001", "40P01", "55P03"}
+
+
 def connection_lost(error: BaseException) -> bool:
     """Tell whether a database error means that the server or the connection went away, not that a statement was wrong."""
     if not isinstance(error, (OperationalError, InterfaceError)):
