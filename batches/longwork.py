@@ -48,7 +48,5 @@ def bulk_change(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
 
 # Kind of run -> what it does in its transaction.
 LONG_WORK: dict[str, LongWork] = {RunKind.BULK_CHANGE: bulk_change, RunKind.EXPORT: export}
-# Kinds that leave the batch as it is, so that its figures and what somebody is about to confirm stay true.
-ONLY_READS = {RunKind.EXPORT}
 # Kind of run -> how what lies outside the database goes when the run comes to nothing.
 CLEAN_UP: dict[str, Callable[[Run], None]] = {RunKind.EXPORT: remove_leftovers}

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from .handlers import BatchHandler
 from .models import BatchBase, Event, Run
 from .registry import registry
-from .states import ACTIVE, VERB, RunKind, RunState, Status, Verb, refusal
+from .states import ACTIVE, ONLY_READS, VERB, RunKind, RunState, Status, Verb, refusal
 
 
 def permission(model: type[BatchBase], verb: Verb) -> str:
@@ -56,9 +56,7 @@ def may_stop(model: type[BatchBase], user: Any, run: Run | None) -> bool:
     """Tell whether a user may stop a run: who may change batches of the type, and who asked for the rows that it saves."""
     if may(model, "stop", user):
         return True
-    own = (
-        run is not None and run.kind == RunKind.EXPORT and user is not None and run.requested_by_id == user.pk
-    )
+    own = run is not None and run.kind in ONLY_READS and user is not None and run.requested_by_id == user.pk
     return own and may_view(model, user)
 
 

@@ -21,12 +21,12 @@ from .exceptions import BatchError, Interrupted, LeaseLost, RunFailed, Stopped
 from .handlers import BatchHandler
 from .lease import Keeper, NoKeeper, claim, owner_name
 from .log import Door, log, user_name
-from .longwork import CLEAN_UP, LONG_WORK, ONLY_READS
+from .longwork import CLEAN_UP, LONG_WORK
 from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
 from .refusals import database_sentence, validation_sentence
 from .registry import find_batch, registry
 from .signals import rows_written
-from .states import VERB, RowStatus, RunKind, RunState, Status
+from .states import ONLY_READS, VERB, RowStatus, RunKind, RunState, Status
 from .writes import Piece
 
 logger = logging.getLogger("batches")

@@ -78,6 +78,10 @@ class RunKind(TextChoices):
     EXPORT = "export", gettext_lazy("Saving rows")
 
 
+# Kinds that leave the batch as it is, so that its figures and what somebody is about to confirm stay true.
+ONLY_READS = frozenset({RunKind.EXPORT})
+
+
 class RunState(TextChoices):
     """Where a run is."""
 

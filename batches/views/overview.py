@@ -14,7 +14,7 @@ from .. import rights
 from ..models import Run, Summary
 from ..registry import registry
 from ..rights import scope_key
-from ..states import ACTIVE, RunKind, RunState, Status
+from ..states import ACTIVE, ONLY_READS, RunState, Status
 from ..words import completeness, standing, state_css
 from .base import batch_url, load, render
 from .page import progress_of
@@ -132,13 +132,9 @@ def kept_figures(batches: list[tuple[int, int, Any]], user: Any) -> dict[int, di
     kept = {s.batch_id: s.data for s in found if wanted[s.batch_id] == (s.revision, s.scope)}
     # What nobody looked at yet: the counts that the last run left, where nothing changed since.
     missing = [number for number, (_revision, scope) in wanted.items() if number not in kept and not scope]
-    runs = (
-        Run.objects.filter(batch_id__in=missing, state=RunState.SUCCEEDED)
-        .exclude(
-            kind=RunKind.EXPORT  # it changes nothing, and tells of an older revision
-        )
-        .order_by("batch_id", "-pk")
-    )
+    # A run that only read tells of an older revision.
+    done = Run.objects.filter(batch_id__in=missing, state=RunState.SUCCEEDED).exclude(kind__in=ONLY_READS)
+    runs = done.order_by("batch_id", "-pk")
     for run in runs.distinct("batch_id"):
         if run.params.get("revision") == wanted[run.batch_id][0] - 1:
             kept[run.batch_id] = {"counts": run.counts, "total": sum(run.counts.values())}
