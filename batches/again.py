@@ -9,12 +9,11 @@ from django.db import transaction
 from django.db.models import Max, Q
 
 from . import sql
-from .conf import conf
+from .filling import fill
 from .handlers import BatchHandler
 from .models import Event, Unreadable
 
 OLD = "batch_rows_before"
-ANSWERS = ("reading", "mapping", "options")
 
 
 class _Undo(Exception):
@@ -38,21 +37,6 @@ def empty(handler: BatchHandler) -> None:
         handler.using, f"DELETE FROM {sql.table(handler.row_model)} WHERE batch_id = %s", [handler.batch.pk]
     )
     Unreadable.objects.using(handler.using).filter(batch_id=handler.batch.pk).delete()
-
-
-def fill(handler: BatchHandler, keeper: Any = None) -> None:
-    """Fill the handler's batch and check its rows, in the caller's transaction."""
-    handler.populate()
-    if not handler.refreshes_in_sql:
-        rows = handler.rows().order_by().aggregate(last=Max("sequence"))["last"] or 0
-        if keeper is not None:
-            keeper.total = rows
-        for first in range(1, rows + 1, conf("PIECE_ROWS")):
-            piece = handler.piece(first, min(first + conf("PIECE_ROWS") - 1, rows))
-            handler.refresh(handler.piece_rows(piece, effective=False))
-            handler.progress(piece.last)
-    handler.check_peers()
-    handler.refresh_batch()
 
 
 def compared(handler: BatchHandler) -> dict[str, int]:

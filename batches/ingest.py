@@ -200,9 +200,9 @@ def _plain(value: Any) -> Any:
     return value.pk if isinstance(value, models.Model) else value
 
 
-def next_sequence(handler: BatchHandler) -> int:
-    """Return the number of a row behind the others."""
-    return (handler.rows().order_by().aggregate(last=models.Max("sequence"))["last"] or 0) + 1
+def last_sequence(handler: BatchHandler) -> int:
+    """Return the number of the last row, 0 where there is none."""
+    return handler.rows().order_by().aggregate(last=models.Max("sequence"))["last"] or 0
 
 
 def _names(plan: list[Cells]) -> list[str]:
@@ -243,7 +243,7 @@ class FileRows:
     def add(self, line: int, cells: list[str]) -> int:
         """Add the row of one record (a cell for each heading) behind the others, checked; return its number."""
         plan = self._plan(Reading.from_json(self.batch.reading))
-        sequence = next_sequence(self.handler)
+        sequence = last_sequence(self.handler) + 1
         lines = iter([copy_lines(plan, sequence, [(line, cells)])])
         Staging(self.handler).take(_names(plan), iter([lines]))
         if not self.handler.refreshes_in_sql:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from .artifacts import export, remove_leftovers
@@ -13,6 +12,7 @@ from .bulk import PIECE, Bulk, Said
 from .corrections import staying_in_scope
 from .exceptions import RunFailed
 from .handlers import BatchHandler
+from .ingest import last_sequence
 from .models import Run
 from .states import RunKind
 
@@ -30,7 +30,7 @@ def bulk_change(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
             )
             % {"expected": run.params["expected"], "found": found}
         )
-    last = handler.rows().order_by().aggregate(last=Max("sequence"))["last"] or 0
+    last = last_sequence(handler)
     keeper.total = last
     with staying_in_scope(handler):
         for first in range(1, last + 1, PIECE):

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connections, models, transaction
-from django.db.models import Count, Max
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import again, journal, rights, sql
+from . import again, filling, journal, rights, sql
 from .conf import conf
 from .exceptions import BatchError, Interrupted, LeaseLost, RunFailed, Stopped
 from .handlers import BatchHandler
@@ -172,7 +172,7 @@ class Runner:
     # ---- the kinds of run
 
     def _populate(self, handler: BatchHandler) -> None:
-        again.fill(handler, self.keeper)
+        filling.fill(handler, self.keeper)
         self.batch.status = Status.REVIEW
 
     def _repopulate(self, handler: BatchHandler) -> None:
@@ -184,14 +184,7 @@ class Runner:
         self._populate(handler)
 
     def _refresh(self, handler: BatchHandler) -> None:
-        self._check_pieces(handler, self._last_sequence(handler))
-        handler.check_peers()
-        handler.refresh_batch()
-
-    def _check_pieces(self, handler: BatchHandler, rows: int) -> None:
-        for piece in self._pieces(handler, rows):
-            handler.refresh(handler.piece_rows(piece, effective=False))
-            self.keeper.progress(piece.last)
+        filling.check_all(handler, self.keeper)
 
     def _execute(self, handler: BatchHandler) -> None:
         reason = rights.why_not_execute(handler)
@@ -200,9 +193,7 @@ class Runner:
         expected = self.run.params.get("revision")
         if expected is not None and expected != self.batch.revision:
             raise RunFailed(_("The batch changed since you confirmed; look at it again."))
-        rows = self._last_sequence(handler)
-        self.keeper.total = rows
-        for piece in self._pieces(handler, rows):
+        for piece in filling.pieces(handler, self.keeper):
             self._execute_piece(handler, piece)
             self.keeper.progress(piece.last)
         self.made = handler.writer.made
@@ -272,14 +263,6 @@ class Runner:
         reason = rights.missing_right(handler, VERB[self.run.kind].name, fresh)
         if reason:
             raise RunFailed(reason)
-
-    def _last_sequence(self, handler: BatchHandler) -> int:
-        return handler.rows().order_by().aggregate(last=Max("sequence"))["last"] or 0
-
-    def _pieces(self, handler: BatchHandler, rows: int) -> list[Piece]:
-        size = conf("PIECE_ROWS")
-        self.keeper.total = rows
-        return [handler.piece(first, min(first + size - 1, rows)) for first in range(1, rows + 1, size)]
 
     # ---- how it ends
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from ..corrections import must_be_in_scope
 from ..exceptions import Refused
-from ..ingest import next_sequence
+from ..ingest import last_sequence
 from ..log import CODE, Door
 from ..models import BatchBase
 from .base import changing
@@ -32,7 +32,7 @@ def add_row(
     with changing(batch, "add_row", user, door, revision=revision) as change:
         handler = change.handler
         model: Any = handler.row_model
-        row = model(batch=change.batch, sequence=next_sequence(handler))
+        row = model(batch=change.batch, sequence=last_sequence(handler) + 1)
         given = set_cells(handler, row, {name: text for name, text in values.items() if text.strip()})
         if not given:
             raise Refused(_("Give the new row at least one value."))

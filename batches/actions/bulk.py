@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from ..bulk import Bulk, Said
 from ..conf import conf
 from ..corrections import staying_in_scope
 from ..exceptions import Refused
+from ..ingest import last_sequence
 from ..log import CODE, Door
 from ..models import BatchBase, Run
 from .base import changing
@@ -56,9 +56,8 @@ def bulk_change(
             change.comment = _("Started.")
         else:
             run = None
-            last = change.handler.rows().order_by().aggregate(last=Max("sequence"))["last"] or 0
             with staying_in_scope(change.handler):
-                pks = bulk.write(1, last)
+                pks = bulk.write(1, last_sequence(change.handler))
             change.handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
             change.comment = bulk.sentence() + "."
             change.touched()
