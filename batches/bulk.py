@@ -13,6 +13,7 @@ from django.db import connections, models
 from django.db.models import Case, CharField, Count, F, Func, JSONField, Q, QuerySet, Value, When
 from django.db.models.functions import Cast, Coalesce, Round
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from .choosing import choose
 from .corrections import convert_cell, must_be_editable, storable, why_it_does_not_fit, without_kept
@@ -22,7 +23,13 @@ from .handlers import BatchHandler
 from .states import BEFORE
 from .words import whole
 
-HOWS = ("set", "percent", "amount", "clear")
+# How a field is changed -> the words that the form has for it.
+HOWS = {
+    "set": gettext_lazy("becomes the value"),
+    "percent": gettext_lazy("changes by percent"),
+    "amount": gettext_lazy("changes by the amount"),
+    "clear": gettext_lazy("is cleared"),
+}
 # Rows that one statement changes and checks.
 PIECE = 5_000
 SHOWN = 5

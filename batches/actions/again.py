@@ -14,7 +14,7 @@ from ..exceptions import Refused
 from ..handlers import BatchHandler
 from ..log import CODE, Door
 from ..models import BatchBase, Run
-from ..rights import why_not
+from ..rights import why_not, why_not_populate
 from .base import changing, handler_of, lock_batch
 from .mappings import Said, checked_mapping
 from .options import clean_options
@@ -35,15 +35,12 @@ def answers_of(
     cleaned = clean_options(type(handler), dict(options or {}))
     found = {name: getattr(value, "pk", value) for name, value in cleaned.items()}
     take_answers(batch, {"options": found})
-    checked = checked_mapping(handler, batch, said)
-    missing = [c for c in handler.get_columns() if c.required and c.field not in checked]
-    if missing:
-        raise Refused(
-            _("Map a column to %(names)s first.") % {"names": ", ".join(f"“{c.label}”" for c in missing)}
-        )
+    batch.mapping = checked_mapping(handler, batch, said)
+    if reason := why_not_populate(handler):
+        raise Refused(reason)
     return {
         "reading": {name: getattr(batch, name) for name in READING},
-        "mapping": checked,
+        "mapping": batch.mapping,
         "options": {name: str(value) for name, value in found.items()},
     }
 

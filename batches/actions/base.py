@@ -27,6 +27,15 @@ def handler_of(batch: BatchBase, user: Any = None) -> BatchHandler:
     return registry.for_model(type(batch))(batch, user=user)
 
 
+def must_be_as_expected(found: int, expected: int | None) -> None:
+    """Raise Refused if another number of rows matches than was shown."""
+    if expected is not None and found != expected:
+        raise Refused(
+            _("%(expected)d rows matched when you pressed, now %(found)d do; look again.")
+            % {"expected": expected, "found": found}
+        )
+
+
 class Change:
     """A batch under its lock, and what will be logged about the change."""
 

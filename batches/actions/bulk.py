@@ -14,7 +14,7 @@ from ..exceptions import Refused
 from ..ingest import last_sequence
 from ..log import CODE, Door
 from ..models import BatchBase, Run
-from .base import changing
+from .base import changing, must_be_as_expected
 from .rows import LOGGED_ROWS
 from .runs import begin
 
@@ -64,15 +64,6 @@ def bulk_change(
     if run is not None:
         run.refresh_from_db()
     return Changed(found, run)
-
-
-def must_be_as_expected(found: int, expected: int | None) -> None:
-    """Raise Refused if another number of rows matches than was shown."""
-    if expected is not None and found != expected:
-        raise Refused(
-            _("%(expected)d rows matched when you pressed, now %(found)d do; look again.")
-            % {"expected": expected, "found": found}
-        )
 
 
 def why_nothing(bulk: Bulk, counts: Mapping[str, int]) -> str:

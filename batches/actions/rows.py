@@ -15,7 +15,7 @@ from ..handlers import BatchHandler
 from ..log import CODE, Door
 from ..models import BatchBase
 from ..states import BEFORE
-from .base import changing, storable
+from .base import changing, must_be_as_expected, storable
 
 LOGGED_ROWS = 100
 
@@ -131,11 +131,7 @@ def _set_removed(
             handler.scope(user), batch=batch.pk, removed=not removed, status__in=BEFORE
         ).order_by("sequence")
         found = mine.count()
-        if expected is not None and found != expected:
-            raise Refused(
-                _("%(expected)d rows matched when you pressed, now %(found)d do; look again.")
-                % {"expected": expected, "found": found}
-            )
+        must_be_as_expected(found, expected)
         some = list(mine.values_list("sequence", flat=True)[:LOGGED_ROWS])
         pks = list(mine.values_list("pk", flat=True)[: LOGGED_ROWS + 1])
         handler.rows().filter(pk__in=mine.order_by().values("pk")).update(

@@ -8,22 +8,16 @@ from django import forms
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
+from ..bulk import HOWS
 from ..grid import editable_fields
 from ..handlers import BatchHandler
-
-HOWS = (
-    ("set", gettext_lazy("becomes the value")),
-    ("percent", gettext_lazy("changes by percent")),
-    ("amount", gettext_lazy("changes by the amount")),
-    ("clear", gettext_lazy("is cleared")),
-)
 
 
 class BulkForm(forms.Form):
     """Which field, how it changes, and by what."""
 
     field = forms.ChoiceField(label=gettext_lazy("Field"))
-    how = forms.ChoiceField(label=gettext_lazy("How"), choices=HOWS, initial="set")
+    how = forms.ChoiceField(label=gettext_lazy("How"), choices=list(HOWS.items()), initial="set")
     value = forms.CharField(
         label=gettext_lazy("Value"), required=False, max_length=10_000, strip=False,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),

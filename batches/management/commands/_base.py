@@ -215,6 +215,13 @@ def count(text: str) -> int:
     return min(int(text), 2**62)
 
 
+def add_filter(parser: Any) -> None:
+    """Add the option that `chosen` reads."""
+    parser.add_argument(
+        "--filter", default="", help="Which rows, such as status=warning&q=milk; all without it."
+    )
+
+
 def chosen(text: str) -> dict[str, str]:
     """Return the filter of a query string. Raises Refused."""
     try:

@@ -9,7 +9,7 @@ from batches import actions
 from batches.bulk import Said
 from batches.exceptions import Refused
 
-from ._base import RunCommand, chosen
+from ._base import RunCommand, add_filter, chosen
 
 
 class Command(RunCommand):
@@ -26,9 +26,7 @@ class Command(RunCommand):
         )
         change.add_argument("--amount", metavar="FIELD=N", help="Add so much to the field's numbers.")
         change.add_argument("--clear", metavar="FIELD", help="Empty the field.")
-        parser.add_argument(
-            "--filter", default="", help="Which rows, such as status=warning&q=milk; all without it."
-        )
+        add_filter(parser)
         parser.add_argument(
             "--expected", type=int, help="Change nothing if another number of rows would change."
         )

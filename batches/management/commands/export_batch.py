@@ -15,7 +15,7 @@ from batches.exceptions import Refused, RunFailed
 from batches.models import Artifact, BatchBase, Run
 from batches.words import whole
 
-from ._base import RunCommand, chosen
+from ._base import RunCommand, add_filter, chosen
 
 
 class Command(RunCommand):
@@ -33,9 +33,7 @@ class Command(RunCommand):
             help="csv (without it) or xlsx.",
         )
         parser.add_argument("--output", type=Path, metavar="FILE", help="Copy the file there too.")
-        parser.add_argument(
-            "--filter", default="", help="Which rows, such as status=warning&q=milk; all without it."
-        )
+        add_filter(parser)
 
     def work(self, options: dict[str, Any]) -> None:
         """Save the rows, and say where."""
