@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -64,3 +65,15 @@ def statements(work: Callable[[], None]) -> int:
     with connection.execute_wrapper(counter):
         work()
     return counter.seen
+
+
+def in_thread(work: Callable[[], object]) -> None:
+    """Do work in a thread, with a connection of its own, and wait for its end."""
+
+    def run() -> None:
+        work()
+        connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()

@@ -1,11 +1,10 @@
 """A change of many rows whose worker dies, or that is stopped: all of the rows are changed once, or none."""
 
-import threading
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection, connections
+from django.db import connection
 
 from batches import actions
 from batches.bulk import Bulk, Said
@@ -16,7 +15,7 @@ from batches.runner import resume
 from batches.testing import make_batch
 from tests.toys.models import Box, Thing
 
-from .harness import KillAt, forked, killed, statements, until
+from .harness import KillAt, forked, in_thread, killed, statements, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDED = Said("new_price", "amount", "10")
@@ -102,7 +101,7 @@ def test_a_stop_in_the_middle_leaves_every_row_as_it_was(boss, quick, batch, mon
     def stopping(bulk, first, last):
         found = whole(bulk, first, last)
         if first == 1:
-            _in_thread(lambda: actions.stop(find_batch(batch.pk), boss))
+            in_thread(lambda: actions.stop(find_batch(batch.pk), boss))
             until(lambda: bulk.handler.progress.__self__.stop_requested)
         return found
 
@@ -110,13 +109,3 @@ def test_a_stop_in_the_middle_leaves_every_row_as_it_was(boss, quick, batch, mon
     assert resume(run.pk).state == "stopped"
     assert prices(batch) == [1, 2, 3, 4, 5]
     assert (find_batch(batch.pk).status, find_batch(batch.pk).revision) == ("review", batch.revision)
-
-
-def _in_thread(work):
-    def run():
-        work()
-        connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()

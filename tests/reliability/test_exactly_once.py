@@ -19,7 +19,7 @@ from batches.testing import make_batch
 from tests.toys.batches import PriceHandler
 from tests.toys.models import Box, Thing, ThingEvent
 
-from .harness import KillAt, forked, killed, statements, until
+from .harness import KillAt, forked, in_thread, killed, statements, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -175,7 +175,7 @@ def test_progress_is_visible_and_a_stop_undoes_everything(boss, quick, monkeypat
     def slowly(handler, piece, effective=True):
         if piece.last == 4 and not seen:
             until(lambda: bool(_look(run.pk, seen)))
-            _in_thread(lambda: actions.stop(find_batch(batch.pk), boss))
+            in_thread(lambda: actions.stop(find_batch(batch.pk), boss))
             until(lambda: handler.progress.__self__.stop_requested)
         return whole(handler, piece, effective)
 
@@ -194,7 +194,7 @@ def test_a_stop_that_comes_after_the_last_row_is_heeded(boss, monkeypatch):
     """Whoever was told that it is stopping is told the truth, however late the request came."""
 
     def stop(handler):
-        _in_thread(lambda: actions.stop(find_batch(handler.batch.pk), boss))
+        in_thread(lambda: actions.stop(find_batch(handler.batch.pk), boss))
 
     batch = doubled(boss)
     monkeypatch.setattr(PriceHandler, "make_artifacts", stop)
@@ -204,23 +204,13 @@ def test_a_stop_that_comes_after_the_last_row_is_heeded(boss, monkeypatch):
     assert find_batch(batch.pk).status == "review"
 
 
-def _in_thread(work):
-    def run():
-        work()
-        connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-
-
 def _look(run_id, seen):
     def read():
         done = Run.objects.get(pk=run_id).done
         if done:
             seen.append(done)
 
-    _in_thread(read)
+    in_thread(read)
     return seen
 
 
@@ -254,7 +244,7 @@ def test_run_whose_connection_is_cut_is_carried_on(boss, quick, monkeypatch):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_backend_pid()")
                 cut.append(cursor.fetchone()[0])
-            _in_thread(lambda: _terminate(cut[0]))
+            in_thread(lambda: _terminate(cut[0]))
         return whole(handler, piece, effective)
 
     monkeypatch.setattr(BatchHandler, "piece_rows", cutting)

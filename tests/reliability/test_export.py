@@ -14,8 +14,8 @@ from batches.runner import resume
 from batches.testing import make_batch
 from tests.toys.models import Box, Thing
 
-from .harness import KillAt, forked, killed, statements, until
-from .test_bulk_change import _in_thread, carry_on
+from .harness import KillAt, forked, in_thread, killed, statements, until
+from .test_bulk_change import carry_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,7 +104,7 @@ def test_a_stop_in_the_middle_leaves_nothing(boss, batch, stored, monkeypatch, w
     before = stored()
 
     def stopping(keeper):
-        _in_thread(lambda: actions.stop(find_batch(batch.pk), boss))
+        in_thread(lambda: actions.stop(find_batch(batch.pk), boss))
         until(lambda: keeper.stop_requested)
 
     whole, store, chunks = artifacts._heedful, artifacts._store, artifacts._Heedful.chunks
