@@ -114,7 +114,7 @@ def _issues(handler: BatchHandler, rows: Any) -> list[dict[str, Any]]:
 
 
 def unreadable(batch: BatchBase, limit: int | None = None) -> list[dict[str, Any]]:
-    """Return the records that could not become rows: row in the file, text, reason; and cells nobody corrected yet."""
+    """Return the records that could not become rows: row in the file, text, reason."""
     records = Unreadable.objects.filter(batch_id=batch.pk)
     return [
         {
@@ -170,6 +170,14 @@ def not_rows(batch: BatchBase) -> str:
     return template % {"what": get_text_list(words, _("and"))} if words else ""
 
 
+def rows_added(batch: BatchBase) -> int:
+    """Return how many rows of a batch made from a file are no record of it: added by hand, or by the type."""
+    if batch.records is None:
+        return 0
+    handler = registry.for_model(type(batch))(batch)
+    return int(handler.rows().order_by().filter(source_row=None).count())
+
+
 def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
     """Return a batch as the commands print it."""
     handler = registry.for_model(type(batch))
@@ -188,6 +196,7 @@ def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
         "mapping": getattr(batch, "mapping", {}),
         "not_read": not_read(batch),
         "records": batch.records,
+        "added": rows_added(batch),
         "blank": batch.blank_records,
         "ignored": getattr(batch, "ignored_records", 0),
         "dropped_columns": getattr(batch, "reading", {}).get("dropped_columns", 0),

@@ -235,7 +235,8 @@ class FileRows:
                 % {"name": self.batch.original_name}
             )
         self._save_bad()
-        self.batch.records = reader.total
+        # What is said not to be data (lines above it, totals) is no record.
+        self.batch.records = reader.total - reader.ignored
         self.batch.blank_records, self.batch.ignored_records = reader.blank, reader.ignored
         remember(self.handler)
         return rows

@@ -94,6 +94,7 @@ def review_context(
         else [],
         "dropped_records": data.get("dropped", 0) if rights.may_have_file(handler) else 0,
         "not_rows": not_rows(batch),
+        "in_file": whole((batch.records or 0) + getattr(batch, "ignored_records", 0)),
         "unreadable_count": whole(data["unreadable"]),
         "unreadable_more": data["unreadable"] > UNREADABLE,
     }

@@ -32,14 +32,14 @@ def made(boss, content, **choices):
 
 
 def sum_of(data):
-    return data["rows"] + len(data["unreadable"]) + data["blank"] + data["ignored"]
+    return data["rows"] - data["added"] + len(data["unreadable"]) + data["blank"]
 
 
-def test_records_are_rows_and_unreadable_and_blank_and_ignored(things, boss):
+def test_records_are_rows_and_unreadable_and_blank_and_others_are_counted_apart(things, boss):
     batch = made(boss, BOOK, first_row=3, skip_end=2)
     data = batch_json(batch)
     assert (data["rows"], len(data["unreadable"]), data["blank"], data["ignored"]) == (4, 1, 4, 3)
-    assert data["records"] == 12 == sum_of(data)
+    assert data["records"] == 9 == sum_of(data)
     assert data["dropped_columns"] == 1
     assert not_rows(batch) == (
         "4 blank rows, 1 row above the data, 2 rows of totals and 1 empty column were left out."
@@ -54,6 +54,14 @@ def test_the_sum_holds_when_a_record_is_mended_or_dropped(things, boss):
     data = batch_json(batch)
     assert [entry["dropped"] for entry in data["unreadable"]] == [True]
     assert data["records"] == 4 == sum_of(data)
+
+
+def test_the_sum_holds_when_a_row_is_added_by_hand(things, boss):
+    batch = made(boss, HEAD + "T1,one,,red,1\nT2,two,,red,2\n")
+    actions.add_row(batch, boss, {"code": "T3", "name": "three"})
+    data = batch_json(batch)
+    assert (data["records"], data["rows"], data["added"]) == (2, 3, 1)
+    assert data["records"] == sum_of(data)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +85,8 @@ def test_page_and_command_say_it(client, things, boss):
     assert not_rows(batch) in lines.getvalue()
     call_command("show_batch", str(batch.pk), "--json", stdout=printed)
     data = json.loads(printed.getvalue())
-    assert data["records"] == 12 == sum_of(data)
+    assert (data["records"], data["ignored"]) == (9, 3)
+    assert data["records"] == sum_of(data)
 
 
 def test_nothing_is_said_where_nothing_was_left_out(client, things, boss):
