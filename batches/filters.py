@@ -106,7 +106,9 @@ class RowFilter(django_filters.FilterSet):
         included = data.get("included", {})
         if active.get("excluded") == "no" and "status" in active and len(active) == 2:
             return included.get(active["status"], 0)
-        if active.get("excluded") == "no" and "action" in active and len(active) == 2:
+        # Actions are counted of the rows that nobody excluded; where nothing is excluded, those are all.
+        included_only = active.get("excluded") == "no" or ("excluded" not in active and not data["excluded"])
+        if included_only and set(active) - {"excluded"} == {"action"}:
             return data["actions"].get(active["action"], 0)
         if active == {"excluded": "yes"}:
             return data["excluded"]

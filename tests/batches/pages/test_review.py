@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from batches import actions
 from batches.figures import figures
+from batches.filters import RowFilter
 from batches.models import Event
 from batches.paging import Paging
 from batches.testing import make_batch
@@ -47,6 +48,21 @@ def keys(batch, **where):
 def test_filters_show_what_matches(web, book, query, where):
     answer = web.get(batch_url(book, query))
     assert shown_rows(answer) == keys(book, **where)
+
+
+@pytest.mark.parametrize("excluded", [False, True])
+def test_rows_of_an_action_are_counted_with_the_excluded_ones(boss, book, excluded):
+    if excluded:
+        actions.exclude(book, boss, book.rows.filter(code="T8"), reason="later")
+    (action,) = book.rows.filter(code="T8").values_list("action", flat=True)
+    handler = actions.handler_of(book, boss)
+    for query in (
+        {"action": action},
+        {"action": action, "excluded": "no"},
+        {"action": action, "excluded": "yes"},
+    ):
+        found = RowFilter(query, handler, handler.rows(), figures(book))
+        assert found.count() == (found.qs.count(), False), query
 
 
 def test_each_tile_leads_to_as_many_rows_as_it_says(web, book, boss):
