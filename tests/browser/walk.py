@@ -120,7 +120,7 @@ def moved(walk: Walk) -> dict[int, Planted | str]:
     """Return line -> cost that was and is, of all rows under the tiles Dearer and Cheaper; what does not add up as text."""
     found: dict[int, Planted | str] = {}
     for word in ("Dearer", "Cheaper"):
-        walk.page.get_by_role("navigation", name="Our costs").get_by_role("link", name=word).click()
+        walk.follow(walk.page.get_by_role("navigation", name="Our costs").get_by_role("link", name=word))
         expect(walk.page.locator("#rows-head + .b-count")).to_contain_text(" of ")
         for row in walk.rows():
             was, _arrow, now = row["Unit cost"].partition(" → ")

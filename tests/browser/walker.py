@@ -58,6 +58,7 @@ class Walk:
         self.picture("upload")
         self.page.get_by_role("button", name="Upload").click()
         expect(self.page.get_by_role("heading", name="How is the file read?")).to_be_visible(timeout=LONG)
+        self.page.wait_for_load_state("load")
         self.picture("mapping")
 
     def mapping(self) -> dict[str, str]:
@@ -90,6 +91,7 @@ class Walk:
         expect(stop).to_be_visible()
         self.worker()
         expect(stop).to_have_count(0, timeout=LONG)
+        self.page.wait_for_load_state("load")
 
     def tiles(self, group: str) -> dict[str, int]:
         """Return word -> number of a group of tiles."""
@@ -118,6 +120,7 @@ class Walk:
         self.page.get_by_role("button", name="Decide", exact=True).click(timeout=LONG)
         self.decisions.append(words)
         expect(self.page.locator("#summary")).to_be_visible(timeout=LONG)
+        self.page.wait_for_load_state("load")
         self.picture("settled")
 
     def correct(self, row: str, label: str, value: str) -> None:
@@ -149,6 +152,11 @@ class Walk:
         self.picture("executed")
         return self.page.locator(".b-state").first.inner_text()
 
+    def follow(self, link: Locator) -> None:
+        """Go where a link leads, and wait until all of that page is there: half a table looks like other rows."""
+        with self.page.expect_navigation(wait_until="load"):
+            link.click()
+
     def rows(self) -> list[dict[str, str]]:
         """Return the rows that the filter shows, over all pages: heading -> text of the cell."""
         found: list[dict[str, str]] = []
@@ -157,7 +165,7 @@ class Walk:
             following = self.page.locator("#rows a[rel=next]").first
             if not following.count():
                 return found
-            following.click()
+            self.follow(following)
 
     def picture(self, name: str) -> None:
         """Keep the page as it looks wide and narrow, if pictures are asked for."""
