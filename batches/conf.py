@@ -14,6 +14,9 @@ DEFAULTS: dict[str, Any] = {
     "POLL_SECONDS": 1.0,
     # Rows that a whole hook gets at once.
     "PIECE_ROWS": 20_000,
+    # Fewest and most rows of one chunk of a run that works in chunks; in between it seeks what takes about a second.
+    "CHUNK_MIN_ROWS": 100,
+    "CHUNK_MAX_ROWS": 20_000,
     "LOCK_TIMEOUT_MS": 10_000,
     "STATEMENT_TIMEOUT_MS": 900_000,
     "IDLE_TIMEOUT_MS": 20_000,

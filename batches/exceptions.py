@@ -41,6 +41,10 @@ class Stopped(BatchError):
     """The run was stopped by a person; nothing was written."""
 
 
+class Paused(BatchError):
+    """The run rests; what it has written stays, and it goes on where it was when somebody says so."""
+
+
 class RunFailed(BatchError):
     """The run failed; nothing was written."""
 

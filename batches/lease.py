@@ -17,7 +17,7 @@ from django.db import DatabaseError, connections, router, transaction
 from . import sql
 from .conf import conf
 from .exceptions import LeaseLost, Stopped
-from .models import BatchNumber, Run
+from .models import BatchNumber, Run, RunStep
 
 logger = logging.getLogger("batches")
 
@@ -44,9 +44,11 @@ def claim(run_id: int, owner: str) -> Run | None:
             taken = sql.run(
                 using,
                 f"UPDATE {sql.table(Run)} SET attempt = attempt + 1, owner = %s, state = CASE WHEN stop_requested THEN"
-                " 'stopping' ELSE 'running' END, started = COALESCE(started, clock_timestamp()), done = 0,"
+                " 'stopping' WHEN pause_requested THEN 'pausing' ELSE 'running' END,"
+                " started = COALESCE(started, clock_timestamp()),"
+                f" done = COALESCE((SELECT max(s.cursor) FROM {sql.table(RunStep)} s WHERE s.run_id = {sql.table(Run)}.id), 0),"
                 " lease_until = clock_timestamp() + make_interval(secs => %s)"
-                " WHERE id = %s AND (state = 'queued' OR (state IN ('running', 'stopping', 'interrupted')"
+                " WHERE id = %s AND (state = 'queued' OR (state IN ('running', 'pausing', 'stopping', 'interrupted')"
                 " AND lease_until < clock_timestamp()))",
                 [owner, lease, run_id],
             )
@@ -65,7 +67,7 @@ def waiting(patience: float) -> list[int]:
     using = router.db_for_write(Run)
     rows = sql.fetch(
         using,
-        f"SELECT id FROM {sql.table(Run)} WHERE (state IN ('running', 'stopping', 'interrupted') AND lease_until <"
+        f"SELECT id FROM {sql.table(Run)} WHERE (state IN ('running', 'pausing', 'stopping', 'interrupted') AND lease_until <"
         " clock_timestamp()) OR (state = 'queued' AND created < clock_timestamp() - make_interval(secs => %s)) ORDER BY id",
         [patience],
     )
@@ -133,7 +135,7 @@ class Keeper:
             self.using,
             f"UPDATE {sql.table(Run)} SET lease_until = clock_timestamp() + make_interval(secs => %s), done = %s, total = %s,"
             " state = CASE state WHEN 'interrupted' THEN 'running' ELSE state END"
-            " WHERE id = %s AND attempt = %s AND state IN ('running', 'stopping', 'interrupted')"
+            " WHERE id = %s AND attempt = %s AND state IN ('running', 'pausing', 'stopping', 'interrupted')"
             " RETURNING stop_requested",
             [conf("LEASE_SECONDS"), self.done, self.total, self.run.pk, self.run.attempt],
         )

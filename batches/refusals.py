@@ -31,20 +31,20 @@ def refusal_sentence(error: BaseException) -> str:
 
 
 def database_sentence(targets: Iterable[Target], error: DatabaseError) -> str:
-    """Return a sentence for a database error: which rule of which thing was broken, and by which value."""
+    """Return a sentence for a database error that undid everything."""
+    if sql.sqlstate(error) == "55P03":
+        return _("Somebody else holds what this batch writes; nothing was written. Try again.")
+    reason = database_reason(targets, error)
+    return _("Production refused it: %(reason)s Nothing was written.") % {"reason": reason}
+
+
+def database_reason(targets: Iterable[Target], error: DatabaseError) -> str:
+    """Return which rule of which thing was broken, and by which value."""
     said = sql.diagnosis(error)
     name = said.get("constraint")
     for target in targets:
         for constraint in target.model._meta.constraints:
             if name and constraint.name == name:
                 rule = str(constraint.get_violation_error_message())
-                return _("Production refused it: %(rule)s %(detail)s Nothing was written.") % {
-                    "rule": rule,
-                    "detail": said.get("detail", ""),
-                }
-    if sql.sqlstate(error) == "55P03":
-        return _("Somebody else holds what this batch writes; nothing was written. Try again.")
-    return _("The database refused it: %(message)s %(detail)s Nothing was written.") % {
-        "message": said["message"] + ".",
-        "detail": said.get("detail", ""),
-    }
+                return f"{rule} {said.get('detail', '')}".strip()
+    return f"{said['message']}. {said.get('detail', '')}".strip()

@@ -12,7 +12,10 @@ from django.utils.translation import gettext as _
 from .handlers import BatchHandler
 from .models import BatchBase, Event, Run
 from .registry import registry
-from .states import ACTIVE, ONLY_READS, VERB, RunKind, RunState, Status, Verb, refusal
+from .states import ACTIVE, ONLY_READS, VERB, RowAction, RunKind, RunState, Status, Verb, refusal
+
+# Verbs that write the rows into production, whatever else they do.
+EXECUTES = frozenset({"execute", "resume"})
 
 
 def permission(model: type[BatchBase], verb: Verb) -> str:
@@ -60,8 +63,10 @@ def may_stop(model: type[BatchBase], user: Any, run: Run | None) -> bool:
     return own and may_view(model, user)
 
 
-def missing_right(handler: BatchHandler, verb: str, user: Any, present: set[str] | None = None) -> str | None:
-    """Return which right the user lacks for this verb on this batch (a sentence), or None."""
+def missing_right(
+    handler: BatchHandler, verb: str, user: Any, present: set[str] | None = None, rows: Any = None
+) -> str | None:
+    """Return which right the user lacks for this verb on this batch, or on some of its rows (a sentence), or None."""
     model = handler.model
     label = VERB[verb].label
     if user is None:
@@ -73,23 +78,22 @@ def missing_right(handler: BatchHandler, verb: str, user: Any, present: set[str]
             "verb": label,
             "type": model._meta.verbose_name_plural,
         }
-    return _missing_for_execution(handler, user, present) if verb == "execute" else None
+    return _missing_for_execution(handler, user, present, rows) if verb in EXECUTES else None
 
 
-def _missing_for_execution(handler: BatchHandler, user: Any, present: set[str] | None) -> str | None:
+def _missing_for_execution(
+    handler: BatchHandler, user: Any, present: set[str] | None, rows: Any = None
+) -> str | None:
     """Executing also needs the right to make each change in production that the rows hold, and to see all of them."""
-    lacking = [] if present is not None and not present else _lacking(handler, user)
+    rows = handler.effective_rows() if rows is None else rows
+    lacking = [] if present is not None and not present else _lacking(handler, user, rows.order_by())
     if lacking:
         return _("You also need the permission %(names)s, which these rows ask for.") % {
             "names": ", ".join(lacking)
         }
     scope = handler.scope(user)
     if scope:
-        outside = (
-            handler.effective_rows()
-            .exclude(pk__in=handler.effective_rows().filter(scope).values("pk"))
-            .count()
-        )
+        outside = rows.exclude(pk__in=rows.filter(scope).values("pk")).count()
         if outside:
             return _(
                 "%(n)d rows are outside what you may work on; somebody who may see them all must execute."
@@ -97,12 +101,11 @@ def _missing_for_execution(handler: BatchHandler, user: Any, present: set[str] |
     return None
 
 
-def _lacking(handler: BatchHandler, user: Any) -> list[str]:
+def _lacking(handler: BatchHandler, user: Any, rows: Any) -> list[str]:
     """Return the rights on targets that the user lacks and the rows ask for; rows are read only where one is missing.
 
     A row's action is not enough: a change of one target may be the making of another.
     """
-    rows = handler.effective_rows().order_by()
     lacking: list[str] = []
     for target in sorted(handler.targets.values(), key=lambda target: target.shared):
         meta = target.model._meta
@@ -144,6 +147,9 @@ def why_not(
     reason = refusal(entry, batch.status, running)
     if reason is None and verb == "stop" and run is not None and run.state == RunState.STOPPING:
         return _("It is stopping already.")
+    if verb in ("pause", "resume"):
+        reason = why_not_pause(run) if verb == "pause" else why_not_resume(handler, run)
+        return reason or missing_right(handler, verb, user, present)
     if reason is None and verb == "execute":
         reason = missing_right(handler, verb, user, present) or why_not_execute(handler, present)
     if reason is None and verb == "add_row" and not handler.takes_new_rows:
@@ -153,6 +159,31 @@ def why_not(
     if reason is None and verb == "populate":
         reason = why_not_populate(handler)
     return reason
+
+
+def why_not_pause(run: Run | None) -> str | None:
+    """Return why the run that is on can't be paused (a sentence), or None."""
+    if run is None:
+        return _("Nothing is running.")
+    if not run.is_chunked:
+        return _("This run writes everything in one transaction, so it can only be stopped.")
+    if run.state in (RunState.PAUSED, RunState.PAUSING):
+        return _("It is paused already.")
+    return _("It is stopping already.") if run.state == RunState.STOPPING else None
+
+
+def why_not_resume(handler: BatchHandler, run: Run | None) -> str | None:
+    """Return why nothing goes on (a sentence), or None: a run is paused, or an execution ended before its last row."""
+    if run is not None:
+        return None if run.state in (RunState.PAUSED, RunState.PAUSING) else _("The run is not paused.")
+    if handler.batch.status != Status.EXECUTED or not pending_rows(handler).exists():
+        return _("Nothing is left to go on with.")
+    return None
+
+
+def pending_rows(handler: BatchHandler) -> Any:
+    """Return the rows that take part and were not written yet."""
+    return handler.effective_rows().exclude(action=RowAction.UNCHANGED)
 
 
 def why_not_execute(handler: BatchHandler, present: set[str] | None = None) -> str | None:

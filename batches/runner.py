@@ -1,6 +1,6 @@
 """Carry one run out: lock, check the fence, call the type's hooks, commit production, outcomes, log and state together.
 
-`Run` is the control row and is never written by the work's transaction; `RunStep` is, so that it tells whether the work is done.
+`Run` is the control row and is never written by the work's transaction; `RunStep` is, so that it tells how far the work is.
 """
 
 from __future__ import annotations
@@ -9,25 +9,23 @@ import logging
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, connections, models, transaction
-from django.db.models import Count
+from django.db import DatabaseError, connections, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from . import again, filling, journal, rights, sql
+from .chunked import Chunks, close, in_part, rows_by_status
 from .conf import conf
-from .exceptions import BatchError, Interrupted, LeaseLost, RunFailed, Stopped
+from .exceptions import BatchError, Interrupted, LeaseLost, Paused, RunFailed, Stopped
+from .execution import execute_piece, mark_executed, must_be_confirmed
 from .handlers import BatchHandler
 from .lease import Keeper, NoKeeper, claim, owner_name
-from .log import Door, log, user_name
+from .log import Door, log
 from .longwork import CLEAN_UP, LONG_WORK
 from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
 from .refusals import database_sentence, validation_sentence
 from .registry import find_batch, registry
-from .signals import rows_written
 from .states import ONLY_READS, VERB, RowStatus, RunKind, RunState, Status
-from .writes import Piece
 
 logger = logging.getLogger("batches")
 TRIES = 3
@@ -58,10 +56,16 @@ class Runner:
         """
         try:
             with self.keeper:
-                self._tries()
+                if self.run.is_chunked:
+                    Chunks(self).work()
+                else:
+                    self._tries()
         except LeaseLost:
             logger.warning("run %s: taken over, attempt %s wrote nothing", self.run.pk, self.run.attempt)
             raise
+        except Paused:
+            self.run.refresh_from_db()
+            return self.run
         except Stopped as error:
             self._undone(RunState.STOPPED, str(error))
         except KeyboardInterrupt:
@@ -99,16 +103,13 @@ class Runner:
 
     def _work(self) -> None:
         """Do the whole run in this transaction."""
-        self._settings()
-        self._lock()
-        self._fence()
-        if RunStep.objects.using(self.using).filter(run=self.run).exists():
+        self.guard()
+        if self._steps().filter(final=True).exists():
             return
-        self.batch = type(self.batch)._default_manager.using(self.using).get(pk=self.batch.pk)
+        handler = self.fresh_handler()
         old = self.batch.status
-        handler = self._handler()
         handler.progress = self.keeper.progress
-        self._allowed(handler)
+        self.allowed(handler)
         journal.set_run(self.run.pk, using=self.using)
         more: dict[str, Any] = {}
         if self.run.kind in LONG_WORK:
@@ -118,7 +119,7 @@ class Runner:
         if self.run.kind not in ONLY_READS:
             self.batch.revision += 1
             self.batch.save(using=self.using)
-        self.counts = handler_counts(handler)
+        self.counts = rows_by_status(handler.rows())
         RunStep.objects.using(self.using).create(
             run=self.run, attempt=self.run.attempt, cursor=self.keeper.done, counts=self.counts
         )
@@ -134,8 +135,22 @@ class Runner:
             data={"counts": self.counts, **more},
         )
         self.keeper.check()
-        self._fence(heed_stop=True)
+        self.fence(heed_stop=True)
         journal.clear_run(using=self.using)
+
+    def guard(self) -> None:
+        """Begin a transaction of the work: bound its waits, lock the batch, make sure that the run is this attempt's."""
+        self._settings()
+        self._lock()
+        self.fence()
+
+    def fresh_handler(self) -> BatchHandler:
+        """Return a handler for the batch as it is now."""
+        self.batch = type(self.batch)._default_manager.using(self.using).get(pk=self.batch.pk)
+        return self._handler()
+
+    def _steps(self) -> Any:
+        return RunStep.objects.using(self.using).filter(run=self.run)
 
     def _settings(self) -> None:
         """Bound what this transaction may wait for, so that a dead worker's locks go with it."""
@@ -160,7 +175,7 @@ class Runner:
         text = f"SELECT number FROM {sql.table(BatchNumber)} WHERE number = %s FOR NO KEY UPDATE"
         sql.fetch(self.using, text, [self.batch.pk])
 
-    def _fence(self, heed_stop: bool = False) -> None:
+    def fence(self, heed_stop: bool = False) -> None:
         """Make sure that nobody took the run over. Raises LeaseLost; Stopped if asked to heed a request that came late."""
         runs = Run.objects.using(self.using).filter(pk=self.run.pk)
         attempt, stop = runs.values_list("attempt", "stop_requested").first() or (None, False)
@@ -187,87 +202,28 @@ class Runner:
         filling.check_all(handler, self.keeper)
 
     def _execute(self, handler: BatchHandler) -> None:
-        reason = rights.why_not_execute(handler)
-        if reason:
-            raise RunFailed(reason)
-        expected = self.run.params.get("revision")
-        if expected is not None and expected != self.batch.revision:
-            raise RunFailed(_("The batch changed since you confirmed; look at it again."))
+        must_be_confirmed(handler, self.run)
         for piece in filling.pieces(handler, self.keeper):
-            self._execute_piece(handler, piece)
+            execute_piece(handler, piece, self.run)
             self.keeper.progress(piece.last)
         self.made = handler.writer.made
         handler.make_artifacts()
-        user = self.run.requested_by
-        self.batch.status = Status.EXECUTED
-        self.batch.executed = timezone.now()
-        self.batch.executed_by = user
-        self.batch.executed_by_name = user_name(user)[:150]
+        mark_executed(handler, self.run.requested_by)
 
-    def _execute_piece(self, handler: BatchHandler, piece: Piece) -> None:
-        if handler.executes_by_changes:
-            handler.writer.write(piece, handler.on_conflict)
-            self._announce(handler, piece)
-        else:
-            handler.execute(handler.piece_rows(piece))
-            # A hook that returns has written its rows; one that cannot write a row says so on the row, or raises.
-            handler.piece_rows(piece).update(status=RowStatus.APPLIED, applied_at=Now())
-        bad = handler.piece_rows(piece, effective=False).filter(
-            status__in=[RowStatus.CONFLICT, RowStatus.FAILED]
-        )
-        if handler.on_conflict == "stop":
-            conflicts = bad.filter(status=RowStatus.CONFLICT).count()
-            if conflicts:
-                raise RunFailed(
-                    _("%(n)d rows were changed since review, so nothing was written. Check the batch again.")
-                    % {"n": conflicts}
-                )
-        if handler.atomic and handler.on_error == "stop":
-            failed = bad.filter(status=RowStatus.FAILED).first()
-            if failed is not None:
-                text = "; ".join(handler.message(entry) for entry in failed.issues or [])
-                raise RunFailed(
-                    _("Row %(row)d failed, so nothing was written: %(text)s")
-                    % {"row": failed.sequence, "text": text}
-                )
-
-    def _announce(self, handler: BatchHandler, piece: Piece) -> None:
-        """Send the signal about what a piece wrote after commit; the keys are only read if somebody listens."""
-        for target in handler.targets.values():
-            if not rows_written.has_listeners(target.model):
-                continue
-            applied = handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED)
-            pks = list(
-                applied.exclude(**{f"{target.to}__isnull": True}).values_list(f"{target.to}_id", flat=True)
-            )
-            transaction.on_commit(
-                lambda model=target.model, pks=pks: self._send(model, pks),  # type: ignore[misc]
-                using=self.using,
-            )
-
-    def _send(self, model: type[models.Model], pks: list[Any]) -> None:
-        """Tell the receivers; what one of them raises is logged, as the rows are written whatever it does."""
-        answers = rows_written.send_robust(model, model=model, pks=pks, batch=self.batch.pk, run=self.run.pk)
-        for receiver, answer in answers:
-            if isinstance(answer, Exception):
-                logger.error(
-                    "run %s: receiver %r of rows_written failed", self.run.pk, receiver, exc_info=answer
-                )
-
-    def _allowed(self, handler: BatchHandler) -> None:
-        """Check the rights again: they may have been taken away since the run was asked for. Raises RunFailed."""
+    def allowed(self, handler: BatchHandler, rows: Any = None) -> None:
+        """Check the rights again, for some rows only if given: they may have been taken away meanwhile. Raises RunFailed."""
         user = self.run.requested_by
         fresh = (
             None if user is None else type(user)._default_manager.using(self.using).filter(pk=user.pk).first()
         )
-        reason = rights.missing_right(handler, VERB[self.run.kind].name, fresh)
+        reason = rights.missing_right(handler, VERB[self.run.kind].name, fresh, rows=rows)
         if reason:
             raise RunFailed(reason)
 
     # ---- how it ends
 
     def _done(self) -> None:
-        step = RunStep.objects.filter(run=self.run).order_by("-pk").first()
+        step = self._steps().filter(final=True).order_by("-pk").first()
         self._finish(RunState.SUCCEEDED, "", step.counts if step else self.counts)
         if not self.inline:
             self._analyze(step)
@@ -306,11 +262,18 @@ class Runner:
             return True
         with transaction.atomic(using=self.using):
             self._lock()
-            self._fence()
-            if RunStep.objects.using(self.using).filter(run=self.run).exists():
+            self.fence()
+            if self._steps().filter(final=True).exists():
                 self._done()
                 self.batch = find_batch(self.batch.pk)
                 return False
+            if self._steps().exists():
+                handler = self.fresh_handler()
+                sentence = in_part(
+                    handler, _("Stopped by a person.") if state == RunState.STOPPED else sentence
+                )
+                self._finish(state, sentence, close(self, handler, sentence))
+                return True
             if self.run.kind in CLEAN_UP:
                 CLEAN_UP[self.run.kind](self.run)
             back = self.run.params.get("back") or verb.fallback
@@ -362,11 +325,6 @@ def _planned_by(model: type[BatchRowBase]) -> list[str]:
     """Return the fields by which rows are sought and joined; figures on all of them would take several times as long."""
     links = [f.name for f in model._meta.concrete_fields if f.is_relation and f.editable]
     return ["batch", "sequence", "status", *links]
-
-
-def handler_counts(handler: BatchHandler) -> dict[str, int]:
-    """Return row status -> number of rows."""
-    return dict(handler.rows().order_by().values_list("status").annotate(n=Count("pk")))
 
 
 def resume(run_id: int) -> Run | None:

@@ -87,6 +87,8 @@ class RunState(TextChoices):
 
     QUEUED = "queued", gettext_lazy("Waiting for a worker")
     RUNNING = "running", gettext_lazy("Running")
+    PAUSING = "pausing", gettext_lazy("Pausing")
+    PAUSED = "paused", gettext_lazy("Paused")
     STOPPING = "stopping", gettext_lazy("Stopping")
     INTERRUPTED = "interrupted", gettext_lazy("Interrupted, will go on by itself")
     STOPPED = "stopped", gettext_lazy("Stopped")
@@ -94,7 +96,14 @@ class RunState(TextChoices):
     SUCCEEDED = "succeeded", gettext_lazy("Done")
 
 
-ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.STOPPING, RunState.INTERRUPTED)
+ACTIVE = (
+    RunState.QUEUED,
+    RunState.RUNNING,
+    RunState.PAUSING,
+    RunState.PAUSED,
+    RunState.STOPPING,
+    RunState.INTERRUPTED,
+)
 
 
 @dataclass(frozen=True)
@@ -254,7 +263,9 @@ VERBS: tuple[Verb, ...] = (
         None,
         "change",
         during_run=True,
-        meaning=gettext_lazy("Stop the run that is on; nothing of it is kept."),
+        meaning=gettext_lazy(
+            "Stop the run that is on; nothing of it is kept, except the chunks that one in chunks has written."
+        ),
     ),
     Verb(
         "pause",
@@ -263,16 +274,20 @@ VERBS: tuple[Verb, ...] = (
         None,
         "execute",
         during_run=True,
-        built=False,
+        meaning=gettext_lazy(
+            "Let a run that works in chunks rest; what it has written stays, and it goes on where it was."
+        ),
     ),
     Verb(
         "resume",
         gettext_lazy("Go on"),
-        (S.EXECUTING, S.REVERTING),
+        (S.EXECUTING, S.REVERTING, S.EXECUTED),
         None,
         "execute",
         during_run=True,
-        built=False,
+        meaning=gettext_lazy(
+            "Let a paused run go on, or write the rows that were left when an execution ended in part."
+        ),
     ),
     Verb("retry", gettext_lazy("Try again"), (S.EXECUTED,), S.EXECUTED, "execute", S.EXECUTING, built=False),
     Verb("carry_on", gettext_lazy("Carry on"), (S.EXECUTED,), S.EXECUTED, "add", built=False),

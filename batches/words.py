@@ -51,6 +51,16 @@ def completeness(status: str, data: dict[str, Any] | None) -> str:
     }  # fmt: skip
 
 
+def outcomes(counts: dict[str, int]) -> str:
+    """Return what became of rows that a run is through with: "6,170 written, 3 changed since review"."""
+    words = [
+        (RowStatus.APPLIED, _("written")),
+        (RowStatus.CONFLICT, _("changed since review")),
+        (RowStatus.FAILED, _("failed")),
+    ]
+    return ", ".join(f"{whole(counts[status])} {word}" for status, word in words if counts.get(status))
+
+
 def state_css(status: str, data: dict[str, Any] | None) -> str:
     """Return the class of a state's badge; what was executed in part stands out."""
     missed = (RowStatus.CONFLICT, RowStatus.FAILED, RowStatus.LEFT)

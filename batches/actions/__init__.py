@@ -13,7 +13,7 @@ from .mend import drop_record, mend_record
 from .proposals import answers
 from .readings import must_be_answered, read_as, set_reading
 from .rows import edit_row, exclude, include
-from .runs import execute, populate, refresh, start, stop, work
+from .runs import execute, pause, populate, refresh, resume, start, stop, work
 from .values import forget_value, map_values
 
 __all__ = [
@@ -44,11 +44,13 @@ __all__ = [
     "map_values",
     "mend_record",
     "must_be_answered",
+    "pause",
     "populate",
     "put_back",
     "read_as",
     "refresh",
     "repopulate",
+    "resume",
     "set_reading",
     "settle",
     "start",

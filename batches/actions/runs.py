@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, connections, router, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -13,12 +14,20 @@ from .. import rights, sql
 from ..background import carry_on
 from ..conf import conf
 from ..exceptions import Forbidden, Refused
+from ..ingest import last_sequence
 from ..lease import owner_name
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, Run
 from ..runner import Runner
-from ..states import VERB, RunState
+from ..states import VERB, RunKind, RunState
 from .base import Change, changing
+
+TO_BE_STOPPED = (
+    RunState.RUNNING,
+    RunState.PAUSING,
+    RunState.INTERRUPTED,
+    RunState.STOPPING,
+)
 
 
 def start(
@@ -59,7 +68,12 @@ def begin(
                 requested_by=user,
                 requested_by_name=user_name(user)[:150],
                 door=door.kind,
-                params={"back": batch.status, "revision": batch.revision, **(params or {})},
+                params={
+                    "back": batch.status,
+                    "revision": batch.revision,
+                    **_way(change, verb),
+                    **(params or {}),
+                },
             )
     except IntegrityError as error:
         raise Refused(_("Something else is under way with this batch.")) from error
@@ -71,6 +85,13 @@ def begin(
     else:
         carry_on.enqueue(run.pk)
     return run
+
+
+def _way(change: Change, verb: str) -> dict[str, Any]:
+    """Return how the rows will be written, frozen now: all at once, or in chunks up to the row that is the last one by now."""
+    if VERB[verb].run != RunKind.EXECUTE or change.handler.atomic:
+        return {}
+    return {"chunked": True, "last": last_sequence(change.handler)}
 
 
 def _claim_own(run: Run) -> None:
@@ -128,14 +149,71 @@ def _ask_to_stop(batch: BatchBase, run: Run, user: Any, door: Door) -> bool:
     """End a run that nobody began, or ask who works on it to stop; tell whether there still was anything to stop."""
     with transaction.atomic():
         mine = Run.objects.filter(pk=run.pk)
-        if mine.filter(state=RunState.QUEUED).update(
+        # One that rests in the middle of its work has written something: a worker must end it.
+        resting = Q(state=RunState.PAUSED) | Q(state=RunState.QUEUED, attempt__gt=0)
+        if mine.filter(resting).update(state=RunState.QUEUED, stop_requested=True, pause_requested=False):
+            carry_on.enqueue(run.pk)
+        elif mine.filter(state=RunState.QUEUED, attempt=0).update(
             state=RunState.STOPPED, stop_requested=True, finished=Now()
         ):
             back = run.params.get("back") or VERB[run.kind].fallback
             type(batch)._default_manager.filter(pk=batch.pk).update(status=back)
-        elif not mine.filter(state__in=[RunState.RUNNING, RunState.INTERRUPTED, RunState.STOPPING]).update(
-            state=RunState.STOPPING, stop_requested=True
+        elif not mine.filter(state__in=TO_BE_STOPPED).update(
+            state=RunState.STOPPING, stop_requested=True, pause_requested=False
         ):
             return False
         log(batch, "stop", user, door, old=batch.status, run=run.pk)
     return True
+
+
+def pause(batch: BatchBase, user: Any, *, door: Door = CODE) -> Run:
+    """Let the run that is on rest after its present chunk; return it. Raises Refused, Forbidden."""
+    run = _asked(batch, "pause", user, door)
+    with transaction.atomic():
+        mine = Run.objects.filter(pk=run.pk)
+        if not mine.filter(state=RunState.QUEUED).update(state=RunState.PAUSED):
+            going = [RunState.RUNNING, RunState.INTERRUPTED]
+            if not mine.filter(state__in=going).update(state=RunState.PAUSING, pause_requested=True):
+                raise Refused(_("It was done before it could be paused."))
+        log(batch, "pause", user, door, old=batch.status, run=run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def resume(batch: BatchBase, user: Any, *, door: Door = CODE, own: bool = False) -> Run:
+    """Let a paused run go on, or make a run for the rows that an execution left; return it. Raises Refused, Forbidden.
+
+    With `own` this process claims a new run at once (call `work`); a paused one is a worker's.
+    """
+    run = rights.active_run(batch)
+    if run is None:
+        return _go_on_after_the_end(batch, user, door, own)
+    run = _asked(batch, "resume", user, door)
+    with transaction.atomic():
+        mine = Run.objects.filter(pk=run.pk)
+        if mine.filter(state=RunState.PAUSED).update(state=RunState.QUEUED, pause_requested=False):
+            carry_on.enqueue(run.pk)
+        elif not mine.filter(state=RunState.PAUSING).update(state=RunState.RUNNING, pause_requested=False):
+            raise Refused(_("The run is not paused."))
+        log(batch, "resume", user, door, old=batch.status, run=run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def _go_on_after_the_end(batch: BatchBase, user: Any, door: Door, own: bool) -> Run:
+    with changing(batch, "resume", user, door) as change:
+        run = begin(change, "execute", user, door, own=own)
+        change.comment = _("Goes on with the rows that were left.")
+    run.refresh_from_db()
+    return run
+
+
+def _asked(batch: BatchBase, verb: str, user: Any, door: Door) -> Run:
+    """Return the run that is on if the user may do this with it; else log the try. Raises Refused, Forbidden."""
+    run = rights.active_run(batch)
+    reason = rights.why_not(batch, verb, user, run=run, looked=True)
+    if run is None or reason is not None:
+        reason = reason or _("Nothing is running.")
+        log(batch, verb, user, door, old=batch.status, comment=reason, data={"refused": True})
+        raise Refused(reason) if rights.may(type(batch), verb, user) else Forbidden(reason)
+    return run

@@ -13,9 +13,9 @@ from .common import error
 
 # What may stand there, as far as it is built.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "atomic": (True,),
+    "atomic": (True, False),
     "on_conflict": ("skip", "stop"),
-    "on_error": ("stop",),
+    "on_error": ("stop", "skip"),
     "write": ("sql", "model"),
 }
 HOOKS = (

@@ -29,6 +29,7 @@ class Run(models.Model):
     owner = models.CharField(_("owner"), max_length=200, default="")
     lease_until = models.DateTimeField(_("lease until"), null=True)
     stop_requested = models.BooleanField(_("stop requested"), default=False)
+    pause_requested = models.BooleanField(_("pause requested"), default=False)
     done = models.PositiveBigIntegerField(_("done"), default=0)
     total = models.PositiveBigIntegerField(_("total"), null=True)
     error = models.TextField(_("error"), default="")
@@ -60,6 +61,11 @@ class Run(models.Model):
         return f"{self.get_kind_display()} {self.batch_id:08d} ({self.get_state_display()})"
 
     @property
+    def is_chunked(self) -> bool:
+        """Tell whether the run works in chunks, each in a transaction of its own; decided when it was started."""
+        return bool(self.params.get("chunked"))
+
+    @property
     def is_active(self) -> bool:
         """Tell whether the run is waiting or under way."""
         return self.state in ACTIVE
@@ -72,6 +78,9 @@ class RunStep(models.Model):
     attempt = models.PositiveIntegerField(_("attempt"))
     cursor = models.PositiveBigIntegerField(_("cursor"), default=0)
     counts = models.JSONField(_("counts"), default=dict)
+    final = models.BooleanField(
+        _("final"), default=True, help_text=_("The run is done; a chunk's step is not its last word.")
+    )
     at = models.DateTimeField(_("at"), db_default=Now())
 
     class Meta:

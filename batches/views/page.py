@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from .. import rights
 from ..artifacts import of_person
+from ..chunked import step_counts
 from ..conf import conf
 from ..figures import figures, not_rows
 from ..filters import RowFilter, group_key
@@ -22,7 +23,7 @@ from ..models import Event, Run, Unreadable
 from ..paging import Paging, cursor
 from ..states import ACTIVE, RunState, Status
 from ..tables import RowTable, shown
-from ..words import completeness, state_css, whole
+from ..words import completeness, outcomes, state_css, whole
 from .base import batch_page, header, render
 from .reading import mapping_context
 from .remedies import remedy_for
@@ -48,6 +49,9 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
         may_edit_options=rights.why_not(batch, change, request.user, run=active, looked=True) is None,
         options=_options(batch, handler), events=events,
         may_stop=rights.may_stop(type(batch), request.user, active),
+        may_pause=active is not None and rights.why_not(batch, "pause", request.user, run=active, looked=True) is None,
+        may_go_on=rights.may(type(batch), "resume", request.user)
+        and rights.why_not(batch, "resume", request.user, run=active, looked=True) is None,
         withdrawn=_withdrawn(batch, events),
     )  # fmt: skip
     if batch.status == Status.DRAFT and active is None:
@@ -229,7 +233,10 @@ def progress_of(run: Run | None) -> dict[str, Any] | None:
         return None
     seconds = (timezone.now() - run.started).total_seconds() if run.started else 0
     rate = run.done / seconds if seconds > 1 and run.done else 0
-    left = (run.total - run.done) / rate if rate and run.total and run.total > run.done else None
+    resting = run.state in (RunState.PAUSED, RunState.PAUSING)
+    left = (
+        (run.total - run.done) / rate if rate and not resting and run.total and run.total > run.done else None
+    )
     return {
         "run": run,
         "label": run.get_kind_display(),
@@ -238,10 +245,12 @@ def progress_of(run: Run | None) -> dict[str, Any] | None:
         "total": whole(run.total) if run.total else "",
         "value": run.done,
         "max": run.total or 0,
-        "rate": whole(round(rate)) if rate >= 1 else "",
+        "rate": whole(round(rate)) if rate >= 1 and not resting else "",
         "left": _duration(left) if left is not None else "",
         "waiting": run.state == RunState.QUEUED,
         "stopping": run.state == RunState.STOPPING,
+        "paused": run.state == RunState.PAUSED,
+        "outcomes": outcomes(step_counts(run)) if run.is_chunked else "",
     }
 
 

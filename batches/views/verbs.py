@@ -146,8 +146,19 @@ def _stop(request: HttpRequest, batch: Any, reason: str) -> str:
     return batch_url(batch)
 
 
+def _pause(request: HttpRequest, batch: Any, reason: str) -> str:
+    actions.pause(batch, request.user, door=actions.PAGE)
+    return batch_url(batch)
+
+
+def _resume(request: HttpRequest, batch: Any, reason: str) -> str:
+    actions.resume(batch, request.user, door=actions.PAGE)
+    return batch_url(batch)
+
+
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
     "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete, "stop": _stop,
+    "pause": _pause, "resume": _resume,
 }  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def test_E008(link):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("atomic", False), ("on_conflict", "ask"), ("on_error", "skip"), ("write", "orm")]
+    ("name", "value"), [("atomic", None), ("on_conflict", "ask"), ("on_error", "ask"), ("write", "orm")]
 )
 def test_E009(name, value):
     assert found(make_type(**{name: value})) == ["batches.E009"]

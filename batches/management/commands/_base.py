@@ -169,6 +169,9 @@ class RunCommand(NumberCommand):
         """End with the exit code that the outcome asks for."""
         if run.state == RunState.STOPPED:
             self.fail(run.error)
+        if run.state == RunState.PAUSED:
+            self.stderr.write(_("It was paused; it goes on when somebody presses “Go on” on its page."))
+            raise SystemExit(EXIT_IN_PART)
         if batch.status == Status.EXECUTED and self.verb == "execute":
             left = [RowStatus.CONFLICT, RowStatus.FAILED]
             handler = registry.for_model(type(batch))(batch)
