@@ -15,6 +15,7 @@ from .handlers import BatchHandler
 from .ingest import last_sequence
 from .models import Run
 from .states import RunKind
+from .undo import revert
 
 LongWork = Callable[[BatchHandler, Run, Any], dict[str, Any]]
 
@@ -47,6 +48,10 @@ def bulk_change(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
 
 
 # Kind of run -> what it does in its transaction.
-LONG_WORK: dict[str, LongWork] = {RunKind.BULK_CHANGE: bulk_change, RunKind.EXPORT: export}
+LONG_WORK: dict[str, LongWork] = {
+    RunKind.BULK_CHANGE: bulk_change,
+    RunKind.EXPORT: export,
+    RunKind.REVERT: revert,
+}
 # Kind of run -> how what lies outside the database goes when the run comes to nothing.
 CLEAN_UP: dict[str, Callable[[Run], None]] = {RunKind.EXPORT: remove_leftovers}

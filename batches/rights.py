@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from .handlers import BatchHandler
 from .models import BatchBase, Event, Run
 from .registry import registry
-from .states import ACTIVE, ONLY_READS, VERB, RowAction, RunKind, RunState, Status, Verb, refusal
+from .states import ACTIVE, ONLY_READS, VERB, RowAction, RowStatus, RunKind, RunState, Status, Verb, refusal
+from .touched import rights_needed, runs_of, untracked
 
 # Verbs that write the rows into production, whatever else they do.
 EXECUTES = frozenset({"execute", "resume"})
@@ -78,7 +79,24 @@ def missing_right(
             "verb": label,
             "type": model._meta.verbose_name_plural,
         }
+    if verb == "revert":
+        return _missing_for_undo(handler, user)
     return _missing_for_execution(handler, user, present, rows) if verb in EXECUTES else None
+
+
+def _missing_for_undo(handler: BatchHandler, user: Any) -> str | None:
+    """Undoing also needs the right to the opposite of each change that was made, and to see all rows."""
+    if handler.scope(user):
+        outside = handler.rows().exclude(pk__in=handler.rows().filter(handler.scope(user)).values("pk"))
+        if outside.exists():
+            return _("Rows are outside what you may work on; somebody who may see them all must undo.")
+    needed = rights_needed(runs_of(handler.batch.pk, handler.using), handler.using)
+    lacking = [name for name, events in needed if not user.has_perm(name) and events.exists()]
+    if lacking:
+        return _("You also need the permission %(names)s to undo what was written.") % {
+            "names": ", ".join(lacking)
+        }
+    return None
 
 
 def _missing_for_execution(
@@ -152,6 +170,8 @@ def why_not(
         return reason or missing_right(handler, verb, user, present)
     if reason is None and verb == "execute":
         reason = missing_right(handler, verb, user, present) or why_not_execute(handler, present)
+    if reason is None and verb == "revert":
+        reason = missing_right(handler, verb, user) or why_not_revert(handler)
     if reason is None and verb == "add_row" and not handler.takes_new_rows:
         reason = _("The rows of this type are collected; none can be added by hand.")
     if reason is None and verb == "repopulate":
@@ -178,6 +198,18 @@ def why_not_resume(handler: BatchHandler, run: Run | None) -> str | None:
         return None if run.state in (RunState.PAUSED, RunState.PAUSING) else _("The run is not paused.")
     if handler.batch.status != Status.EXECUTED or not pending_rows(handler).exists():
         return _("Nothing is left to go on with.")
+    return None
+
+
+def why_not_revert(handler: BatchHandler) -> str | None:
+    """Return why the batch can't be undone (a sentence), or None: only what the journal saw can be."""
+    models = untracked(handler)
+    if models:
+        return _("%(models)s have no history here, so what was written to them cannot be undone.") % {
+            "models": ", ".join(models)
+        }
+    if not handler.rows().filter(status=RowStatus.APPLIED).exists():
+        return _("No row was written, so there is nothing to undo.")
     return None
 
 

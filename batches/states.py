@@ -76,6 +76,7 @@ class RunKind(TextChoices):
     REPOPULATE = "repopulate", gettext_lazy("Reading again")
     BULK_CHANGE = "bulk_change", gettext_lazy("Changing rows")
     EXPORT = "export", gettext_lazy("Saving rows")
+    REVERT = "revert", gettext_lazy("Undoing")
 
 
 # Kinds that leave the batch as it is, so that its figures and what somebody is about to confirm stay true.
@@ -259,7 +260,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "stop",
         gettext_lazy("Stop"),
-        (S.POPULATING, S.REVIEW, S.READY, S.EXECUTING, S.EXECUTED, S.REVERTED, S.WITHDRAWN),
+        (S.POPULATING, S.REVIEW, S.READY, S.EXECUTING, S.EXECUTED, S.REVERTING, S.REVERTED, S.WITHDRAWN),
         None,
         "change",
         during_run=True,
@@ -300,7 +301,11 @@ VERBS: tuple[Verb, ...] = (
         "revert",
         S.REVERTING,
         S.EXECUTED,
-        built=False,
+        RunKind.REVERT,
+        button=True,
+        meaning=gettext_lazy(
+            "Put production back to what it was before the batch; what somebody changed since is kept."
+        ),
     ),
     Verb(
         "reapply",

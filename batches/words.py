@@ -32,6 +32,12 @@ def completeness(status: str, data: dict[str, Any] | None) -> str:
     if not data or status not in (Status.EXECUTED, Status.REVERTED):
         return label
     counts = data["counts"]
+    if status == Status.REVERTED:
+        undone, kept = counts.get(RowStatus.REVERTED, 0), counts.get(RowStatus.KEPT, 0)
+        words = {"undone": whole(undone), "kept": whole(kept)}
+        if kept:
+            return _("Undone in part: %(undone)s put back, %(kept)s kept (changed since)") % words
+        return _("Undone: %(undone)s put back") % words
     written = counts.get(RowStatus.APPLIED, 0)
     left_out = all_records(data) - written - counts.get(RowStatus.UNCHANGED, 0)
     reasons = [

@@ -133,6 +133,11 @@ def execute(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | N
     return work(batch, start(batch, "execute", user, door=door, revision=revision, own=True))
 
 
+def revert(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | None = None) -> Run:
+    """Undo an executed batch now, in this process; `revision` is the one that was shown. Raises Refused, RunFailed."""
+    return work(batch, start(batch, "revert", user, door=door, revision=revision, own=True))
+
+
 def stop(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:
     """Ask the run that is on to stop: a short write that never waits for the work. Raises Refused, Forbidden."""
     run = rights.active_run(batch)

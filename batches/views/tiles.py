@@ -17,7 +17,7 @@ AFTER_TILES = (RowStatus.APPLIED, RowStatus.CONFLICT, RowStatus.FAILED)
 
 def tiles(data: dict[str, Any], active: dict[str, str], handler: BatchHandler) -> list[dict[str, Any]]:
     """Return the tiles in groups: what the rows do, how they stand, and what the type counts besides."""
-    executed = handler.batch.status in (Status.EXECUTED, Status.REVERTED)
+    executed = handler.batch.status if handler.batch.status in (Status.EXECUTED, Status.REVERTED) else ""
     return [
         {"label": _("What the rows do"), "tiles": _actions(data, active)},
         {"label": _("How they stand"), "tiles": _statuses(data, active, executed)},
@@ -54,9 +54,9 @@ def _actions(data: dict[str, Any], active: dict[str, str]) -> list[dict[str, Any
     return found
 
 
-def _statuses(data: dict[str, Any], active: dict[str, str], executed: bool) -> list[dict[str, Any]]:
+def _statuses(data: dict[str, Any], active: dict[str, str], executed: str) -> list[dict[str, Any]]:
     included = data.get("included", data["counts"])
-    always = AFTER_TILES[:1] if executed else BEFORE_TILES
+    always = AFTER_TILES[:1] if executed == Status.EXECUTED else () if executed else BEFORE_TILES
     found = []
     for status in RowStatus:
         n = included.get(status.value, 0)

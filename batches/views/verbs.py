@@ -18,11 +18,12 @@ from ..forms import ExecuteForm, ReasonForm
 from ..handlers import BatchHandler
 from ..models import Run
 from ..states import VERB, VERBS, Verb
+from ..undo import preview
 from ..words import action_word, left_out, must_type_number, whole
 from .base import View, batch_page, batch_url, go, header, must_have_right, render, told
 
 # Where a button leads to a question first; the others are done when pressed.
-ASKS = {"execute", "withdraw", "delete"}
+ASKS = {"execute", "withdraw", "delete", "revert"}
 
 
 def buttons(
@@ -83,6 +84,33 @@ def execute(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
         causes=[g | {"n_words": whole(g["n"])} for g in data["issues"] if g["severity"] == "error"],
     )  # fmt: skip
     return render(request, "execute.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@batch_page
+def revert(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
+    """Say what undoing will put back and what it will keep, and why; do it when that is confirmed."""
+    must_have_right(request, handler, "revert")
+    reason = actions.why_not(batch, "revert", request.user)
+    if reason:
+        return told(request, BatchError(reason), batch_url(batch))
+    if request.method == "POST":
+        try:
+            revision = int(request.POST.get("revision", ""))
+            actions.start(batch, "revert", request.user, door=actions.PAGE, revision=revision)
+        except ValueError:
+            return told(
+                request, BatchError(_("Look at what will be undone, then confirm.")), batch_url(batch)
+            )
+        except BatchError as error:
+            return told(request, error, batch_url(batch))
+        return go(request, batch_url(batch))
+    counts, kept = preview(handler)
+    context = header(
+        batch, handler, verb=VERB["revert"], subtitle=VERB["revert"].label, revision=batch.revision, kept=kept,
+        undo_words=whole(counts["undo"]), kept_words=whole(counts["kept"]),
+    )  # fmt: skip
+    return render(request, "revert.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -158,7 +186,7 @@ def _resume(request: HttpRequest, batch: Any, reason: str) -> str:
 
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
     "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete, "stop": _stop,
-    "pause": _pause, "resume": _resume,
+    "pause": _pause, "resume": _resume, "revert": _start("revert"),
 }  # fmt: skip
 
 
@@ -166,6 +194,8 @@ def verb_page(verb: str) -> View:
     """Return the page of a verb."""
     if verb == "execute":
         return execute
+    if verb == "revert":
+        return revert
     page: Any = ask if verb in ASKS else press
 
     def view(request: HttpRequest, number: int) -> HttpResponseBase:
