@@ -32,8 +32,16 @@
     sessionStorage.removeItem("b-row");
     var body = document.getElementById(left);
     var table = document.querySelector("#rows .b-scroll");
-    if (body) comeBack(body);
-    else if (table) table.focus();
+    var take = function () {
+      if (document.activeElement && document.activeElement !== document.body) return;
+      if (body) comeBack(body);
+      else if (table) table.focus();
+    };
+    take();
+    // A browser that then goes to the row of the address gives the keyboard to the page as a whole.
+    window.addEventListener("load", function () {
+      requestAnimationFrame(take);
+    });
   }
 
   // What was sent from a row and failed is told; the next answer takes the words away.
