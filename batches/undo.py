@@ -57,7 +57,7 @@ def _foreign_keys(model: type[models.Model]) -> list[Any]:
 
 @dataclass(frozen=True)
 class Kept:
-    """An object that is not put back: which, why, and by whom it was changed since."""
+    """An object that is not put back: which (in words and by key), why, and by whom it was changed since."""
 
     label: str
     key: Any
@@ -278,7 +278,12 @@ class ModelUndo:
             f"SELECT pk, outcome, field, was, now, who FROM {self.table} WHERE outcome <> '{UNDO}' ORDER BY pk LIMIT %s",
             [limit],
         )
-        return [Kept(str(self.model._meta.verbose_name), *row) for row in rows]
+        related = [field.name for field in _foreign_keys(self.model)]
+        there = (
+            self.model._base_manager.using(self.using).select_related(*related).in_bulk([r[0] for r in rows])
+        )
+        label = self.model._meta.verbose_name
+        return [Kept(f"{label} {there.get(key, key)}", key, *rest) for key, *rest in rows]
 
 
 class Undo:

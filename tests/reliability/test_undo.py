@@ -234,7 +234,7 @@ def test_page_shows_what_will_be_kept_and_a_worker_undoes(boss, things, client):
     url = reverse("batches:revert", args=[batch.pk])
     events = ThingEvent.objects.count()
     page = client.get(url).text
-    assert "price is 99.00 by now, was 2.00 before the batch (mary)" in page
+    assert "thing T2: price is 99.00 by now, was 2.00 before the batch (mary)" in page
     assert ThingEvent.objects.count() == events
     assert prices()[0] == 2
     client.post(url)
@@ -244,6 +244,7 @@ def test_page_shows_what_will_be_kept_and_a_worker_undoes(boss, things, client):
     resume(Run.objects.get(batch_id=batch.pk, kind="revert").pk)
     page = client.get(reverse("batches:batch", args=[batch.pk]), follow=True).text
     assert "Undone in part: 5 put back, 1 kept (changed since)" in page
+    assert "<dt>Undone</dt><dd>boss, " in page
     assert prices() == [1, 99, 3, 4, 5, 6]
 
 
