@@ -19,8 +19,8 @@ from ..registry import registry
 from ..runner import Runner
 from ..states import ACTIVE, RowAction, RowStatus, RunKind, Severity, Status, built_verbs
 from ..writes import Piece
-from .ground import Ground
 from .pictures import counted, undone, versions, watched
+from .undoing import UndoLaws
 
 SMALL_PIECE = 7
 # Verbs whose function has another name or wants more than batch and user.
@@ -36,7 +36,7 @@ CALLS: dict[str, Any] = {
 }
 
 
-class BatchTypeContract(Ground):
+class BatchTypeContract(UndoLaws):
     """Inherit this, say the type's `key`, write `make()`, and the type is held to what every type promises."""
 
     pytestmark = pytest.mark.django_db
