@@ -170,6 +170,8 @@ def why_not(
         return reason or missing_right(handler, verb, user, present)
     if reason is None and verb == "execute":
         reason = missing_right(handler, verb, user, present) or why_not_execute(handler, present)
+    if reason is None and verb == "close" and not unwritten_rows(handler).exists():
+        reason = _("Every row that took part was written; nothing is left to close.")
     if reason is None and verb == "revert":
         reason = missing_right(handler, verb, user) or why_not_revert(handler)
     if reason is None and verb == "add_row" and not handler.takes_new_rows:
@@ -211,6 +213,12 @@ def why_not_revert(handler: BatchHandler) -> str | None:
     if not handler.rows().filter(status=RowStatus.APPLIED).exists():
         return _("No row was written, so there is nothing to undo.")
     return None
+
+
+def unwritten_rows(handler: BatchHandler) -> Any:
+    """Return the rows that were to be written and are not: those that an execution did not reach, could not or must not write."""
+    met = Q(status__in=[RowStatus.CONFLICT, RowStatus.FAILED], removed=False)
+    return handler.rows().filter(met | Q(pk__in=pending_rows(handler).values("pk")))
 
 
 def pending_rows(handler: BatchHandler) -> Any:

@@ -292,7 +292,14 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("retry", gettext_lazy("Try again"), (S.EXECUTED,), S.EXECUTED, "execute", S.EXECUTING, built=False),
     Verb("carry_on", gettext_lazy("Carry on"), (S.EXECUTED,), S.EXECUTED, "add", built=False),
-    Verb("close", gettext_lazy("Close"), (S.EXECUTED,), S.EXECUTED, "execute", built=False),
+    Verb(
+        "close",
+        gettext_lazy("Close"),
+        (S.EXECUTED,),
+        S.EXECUTED,
+        "execute",
+        meaning=gettext_lazy("Leave out for good what an execution did not write, with a reason."),
+    ),
     Verb(
         "revert",
         gettext_lazy("Undo"),

@@ -6,7 +6,7 @@ from .base import CODE, PAGE, TASK, Door, handler_of, why_not
 from .bulk import Changed, bulk_change
 from .downloads import export
 from .groups import put_back, settle
-from .life import delete, discard, withdraw
+from .life import close, delete, discard, withdraw
 from .make import change_options, make
 from .mappings import map_columns
 from .mend import drop_record, mend_record
@@ -28,6 +28,7 @@ __all__ = [
     "begin_again",
     "bulk_change",
     "change_options",
+    "close",
     "comes_and_goes",
     "delete",
     "discard",

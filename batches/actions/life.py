@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
-from .. import sql
+from .. import rights, sql
 from ..artifacts import remove
 from ..models import Artifact, BatchBase, BatchNumber, FileBatchMixin
-from ..states import Status
+from ..states import RowStatus, Status
 from .base import CODE, Door, changing, storable
 
 
@@ -19,6 +19,16 @@ def withdraw(batch: BatchBase, user: Any, *, door: Door = CODE, comment: str = "
     with changing(batch, "withdraw", user, door) as change:
         change.batch.status = Status.WITHDRAWN
         change.comment = storable(comment)
+
+
+def close(batch: BatchBase, user: Any, *, door: Door = CODE, reason: str = "") -> int:
+    """Leave out for good the rows that were not written, and say why; return how many. Raises Refused."""
+    with changing(batch, "close", user, door) as change:
+        rows = rights.unwritten_rows(change.handler).order_by()
+        n = int(rows.update(status=RowStatus.LEFT, removed_reason=storable(reason)[:200]))
+        change.touched()
+        change.comment, change.data = storable(reason), {"rows": n}
+    return n
 
 
 def delete(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:

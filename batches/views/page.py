@@ -52,6 +52,8 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
         may_pause=active is not None and rights.why_not(batch, "pause", request.user, run=active, looked=True) is None,
         may_go_on=rights.may(type(batch), "resume", request.user)
         and rights.why_not(batch, "resume", request.user, run=active, looked=True) is None,
+        may_close=batch.status == Status.EXECUTED and rights.may(type(batch), "close", request.user)
+        and rights.why_not(batch, "close", request.user, run=active, looked=True) is None,
         withdrawn=_withdrawn(batch, events),
     )  # fmt: skip
     if batch.status == Status.DRAFT and active is None:

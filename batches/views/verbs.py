@@ -23,7 +23,7 @@ from ..words import action_word, left_out, must_type_number, whole
 from .base import View, batch_page, batch_url, go, header, must_have_right, render, told
 
 # Where a button leads to a question first; the others are done when pressed.
-ASKS = {"execute", "withdraw", "delete", "revert"}
+ASKS = {"execute", "withdraw", "delete", "revert", "close"}
 
 
 def buttons(
@@ -130,7 +130,7 @@ def ask(request: HttpRequest, batch: Any, handler: BatchHandler, verb: str) -> H
             return told(request, error, batch_url(batch))
         return go(request, url)
     context = header(
-        batch, handler, form=form, verb=entry, subtitle=entry.label, asks_reason=verb == "withdraw"
+        batch, handler, form=form, verb=entry, subtitle=entry.label, asks_reason=verb in ("withdraw", "close")
     )
     return render(request, "ask.html", context)
 
@@ -184,9 +184,15 @@ def _resume(request: HttpRequest, batch: Any, reason: str) -> str:
     return batch_url(batch)
 
 
+def _close(request: HttpRequest, batch: Any, reason: str) -> str:
+    n = actions.close(batch, request.user, door=actions.PAGE, reason=reason)
+    messages.success(request, _("%(n)s rows were left out for good.") % {"n": whole(n)})
+    return batch_url(batch)
+
+
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
     "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete, "stop": _stop,
-    "pause": _pause, "resume": _resume, "revert": _start("revert"),
+    "pause": _pause, "resume": _resume, "revert": _start("revert"), "close": _close,
 }  # fmt: skip
 
 

@@ -307,3 +307,23 @@ def test_next_chunk_seeks_what_takes_a_second(settings):
     assert next_size(2_000, 4.0) == 1_000
     assert next_size(120, 60.0) == 100
     assert next_size(20_000, 0.9) == 20_000
+
+
+def test_close_leaves_the_rest_out_for_good(batch, boss, client):
+    executed_while(batch, boss, lambda: actions.stop(find_batch(batch.pk), boss))
+    client.force_login(boss)
+    url = reverse("batches:close", args=[batch.pk])
+    assert url in client.get(reverse("batches:batch", args=[batch.pk]), follow=True).text
+    assert "Leave out for good" in client.get(url).text
+    page = client.post(url, {"reason": "season is over"}, follow=True).text
+    assert "3 rows were left out for good." in page
+    assert "Executed in part: 2 written, 3 not (3 left out)" in page
+    rows = PriceHandler(batch).rows().filter(status="left")
+    assert [row.removed_reason for row in rows] == ["season is over"] * 3
+    with pytest.raises(Refused, match="Nothing is left"):
+        actions.resume(batch, boss)
+    with pytest.raises(Refused, match="nothing is left to close"):
+        actions.close(batch, boss)
+    actions.revert(batch, boss)
+    assert prices() == [1, 2, 3, 4, 5]
+    assert figures(batch)["counts"] == {"reverted": 2, "left": 3}
