@@ -7,7 +7,7 @@ import django
 
 django.setup()
 
-from . import data, pages, product_file  # noqa: E402 - models need the set-up
+from . import data, engine, pages, product_file  # noqa: E402 - models need the set-up
 
 
 def main(name: str, rows: int) -> None:
@@ -16,7 +16,7 @@ def main(name: str, rows: int) -> None:
         data.prepare(rows)
         found = []
     else:
-        found = list({**product_file.CASES, **pages.CASES}[name](rows))
+        found = list({**product_file.CASES, **pages.CASES, **engine.CASES}[name](rows))
     json.dump(found, sys.stdout)
 
 

@@ -52,6 +52,13 @@ def run(statement: str, params: Any = ()) -> int:
         return cursor.rowcount
 
 
+def fetch(statement: str) -> list[tuple[Any, ...]]:
+    """Return the rows of one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
 @contextmanager
 def without_history(*tables: str) -> Iterator[None]:
     """Write these tables without journal, as a bare statement would; foreign keys stay checked."""

@@ -45,6 +45,8 @@ def test_prints_a_list_of_objects_and_says_by_its_end_whether_all_is_within():
         "execute_creates",
         "page_first",
         "page_filtered",
+        "engine.execute_chunked",
+        "engine.revert",
     }
     for entry in found:
         assert set(entry) >= KEYS

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 
+from batches import journal
 from batches.findings import Finding
 from batches.registry import registry
 from tests.toys.batches import DoubleHandler, PriceHandler, RenameHandler
@@ -79,6 +80,22 @@ class ExecuteAsksForEachRow(DoubleHandler):
             Thing.objects.filter(pk=row.thing_id, price=row.old_price).update(price=row.new_price)
 
 
+class ExecuteForgetsItsRun(DoubleHandler):
+    """What it writes is nobody's, so that an undo finds nothing."""
+
+    def execute(self, rows):
+        journal.clear_run()
+        super().execute(rows)
+
+
+class ExecuteSignsForAnother(DoubleHandler):
+    """What it writes belongs to another run, so that an undo does not see what happened to it since."""
+
+    def execute(self, rows):
+        journal.set_run(0)
+        super().execute(rows)
+
+
 class ExecuteSwallowsErrors(RenameHandler):
     def execute_row(self, row):
         try:
@@ -121,6 +138,8 @@ MISTAKES = [
     (ExecuteTakesTheWholeBatch, toys.TestWholeHooks, "pieces_mean_the_same"),
     (PopulateSwallowsErrors, toys.TestDeclaredChange, "fault_in_populate_leaves_nothing"),
     (ExecuteSwallowsErrors, toys.TestRowHooks, "fault_in_execute_leaves_all_or_nothing"),
+    (ExecuteForgetsItsRun, toys.TestWholeHooks, "undone_is_as_before"),
+    (ExecuteSignsForAnother, toys.TestWholeHooks, "undo_keeps_a_later_edit"),
     (ExecuteTakesExcludedRows, toys.TestWholeHooks, "excluded_rows_never_take_part"),
     (ExecuteTakesRowsWithErrors, toys.TestWholeHooks, "rows_with_errors_never_take_part"),
     (FindingMumbles, toys.TestDeclaredChange, "findings_render"),
