@@ -14,7 +14,7 @@ from batches.registry import registry
 from .data import PRODUCT, ROW, in_review, user, write_file
 from .database import fetch, run, run_file, settle, without_history
 from .measure import Step, in_turn, result
-from .product_file import rounds_of
+from .product_file import remove_created, rounds_of
 
 EVENTS = "products_productevent"
 
@@ -22,8 +22,10 @@ EVENTS = "products_productevent"
 class Changes:
     """Batches that give every product another price and description, one after the other."""
 
-    def __init__(self) -> None:
-        self.versions = count(1)
+    def __init__(self, first: int) -> None:
+        # Another case may have written the first versions already; what is there as wanted is no change.
+        self.versions = count(first)
+        remove_created()
         self.batch: Any = None
         self.executed = 0
 
@@ -53,7 +55,7 @@ def in_chunks(batch: BatchBase) -> Iterator[None]:
 
 def execute_chunked(rows: int) -> Iterator[dict[str, Any]]:
     """Price and description of every product, in chunks; against the same in one transaction."""
-    changes = Changes()
+    changes = Changes(101)
 
     def chunked() -> None:
         with in_chunks(changes.batch):
@@ -74,7 +76,7 @@ def execute_chunked(rows: int) -> Iterator[dict[str, Any]]:
 
 def revert(rows: int) -> Iterator[dict[str, Any]]:
     """Undo a change of every product; against the bare UPDATE and the same promises by hand."""
-    changes = Changes()
+    changes = Changes(201)
     before: list[Any] = []
 
     def bare() -> None:

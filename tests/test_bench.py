@@ -55,7 +55,7 @@ def test_prints_a_list_of_objects_and_says_by_its_end_whether_all_is_within():
         assert entry["queries"] > 0
     assert done.returncode == (0 if all(entry["within"] for entry in found) else 1)
     floors = [entry["floor_ratio"] for entry in found if "floor_ratio" in entry]
-    assert len(floors) == 3
+    assert len(floors) == 4
 
 
 def test_names_what_it_has_when_asked_for_something_else():

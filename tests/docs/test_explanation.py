@@ -39,7 +39,7 @@ def test_every_verb_that_is_to_come_is_named_and_no_other():
 def test_every_case_of_the_bench_is_there_with_its_target():
     rows = dict(
         re.findall(
-            r"^\| `(product_file\.\w+)` \|.*\| ([\d.]+) (?:×|s) \|$",
+            r"^\| `((?:product_file|engine)\.\w+)` \|.*\| ([\d.]+) (?:×|s) \|$",
             (EXPLANATION / "performance.md").read_text(),
             re.MULTILINE,
         )
@@ -51,9 +51,12 @@ def test_every_case_of_the_bench_is_there_with_its_target():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NAMES"
     ]
     assert tuple(rows) == names
-    source = (TOP / "benchmarks" / "product_file.py").read_text()
+    source = "".join((TOP / "benchmarks" / name).read_text() for name in ("product_file.py", "engine.py"))
     targets = dict(re.findall(r'result\("([\w.]+)", rows, steps, target=([\d.]+)', source))
     assert {name: float(rows[name]) for name in targets} == {name: float(t) for name, t in targets.items()}
     assert len(targets) == len(names) - 1
     pages = (TOP / "benchmarks" / "pages.py").read_text()
-    assert re.search(r"^SECONDS, QUERIES, TIMES = ([\d.]+)", pages, re.MULTILINE)[1] == rows[names[-1]]
+    assert (
+        re.search(r"^SECONDS, QUERIES, TIMES = ([\d.]+)", pages, re.MULTILINE)[1]
+        == rows["product_file.pages"]
+    )
