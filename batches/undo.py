@@ -107,7 +107,7 @@ class ModelUndo:
         sql.run(self.using, f"DROP TABLE IF EXISTS {self.table}")
         sql.run(
             self.using,
-            f"CREATE TEMPORARY TABLE {self.table} ON COMMIT DROP AS SELECT o.pk, o.first_id, f.pgh_label AS first_label,"
+            f"CREATE TEMPORARY TABLE {self.table} ON COMMIT DROP AS SELECT o.pk, o.first_id, o.last_id, f.pgh_label AS first_label,"
             f" l.pgh_label AS last_label, n.pgh_id AS next_id, '{UNDO}'::text AS outcome, ''::text AS field, ''::text AS was,"
             " ''::text AS now, ''::text AS who FROM"
             f" (SELECT e.{self.pk} AS pk, min(e.pgh_id) AS first_id, max(e.pgh_id) AS last_id FROM {self.events} e"
@@ -143,9 +143,9 @@ class ModelUndo:
     def _keep_between(self) -> None:
         """Somebody else's write between two of ours: what it changed cannot be told apart from what we did."""
         self._keep(
-            f"JOIN {self.events} x ON x.{self.pk} = v.pk AND x.pgh_id > v.first_id"
-            f" AND (v.next_id IS NULL OR x.pgh_id < v.next_id) AND (x.pgh_run IS NULL OR x.pgh_run <> ALL(%s))",
-            "true",
+            f"JOIN {self.events} x ON x.{self.pk} = v.pk AND x.pgh_id > v.first_id AND x.pgh_id < v.last_id"
+            " AND (x.pgh_run IS NULL OR x.pgh_run <> ALL(%s))",
+            "v.first_id < v.last_id",
             f", who = {self._who('x')}",
             (self.runs,),
         )
@@ -256,14 +256,14 @@ class ModelUndo:
                     f"{column} = CASE WHEN v.next_id IS NULL THEN f.{column} ELSE statement_timestamp() END"
                 )
             else:
-                after = self._after(field).replace("t.", "o.", 1)
+                after = self._after(field)
                 sets.append(
                     f"{column} = CASE WHEN f.{column} IS DISTINCT FROM {after} THEN f.{column} ELSE t.{column} END"
                 )
         sql.run(
             self.using,
             f"UPDATE {self.target} t SET {', '.join(sets)} FROM {self.table} v JOIN {self.events} f ON f.pgh_id = v.first_id"
-            f" JOIN {self.target} o ON o.{self.pk} = v.pk LEFT JOIN {self.events} n ON n.pgh_id = v.next_id"
+            f" LEFT JOIN {self.events} n ON n.pgh_id = v.next_id"
             f" WHERE t.{self.pk} = v.pk AND v.outcome = '{UNDO}' AND v.first_label = 'update' AND v.last_label = 'update'",
         )
 

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
 
 from batches import actions, journal
@@ -102,6 +102,19 @@ def test_later_batch_is_named_and_its_values_stay(boss, things):
     assert f"4.00 by now (boss, {second.pk:08d})" in said(first, "kept")[0][1]
     actions.revert(second, boss)
     assert prices() == [2, 4, 6, 8, 10, 12]
+
+
+def test_somebody_else_between_two_writes_of_the_batch_keeps_it(boss, things):
+    batch = run_batch("toy_price", user=boss, options={"factor": "2"})
+    with journal.acting("mary"):
+        Thing.objects.filter(code="T2").update(price=99, name="hers")
+    run = Run.objects.get(batch_id=batch.pk, kind="execute")
+    with transaction.atomic():
+        journal.set_run(run.pk)
+        Thing.objects.filter(code__in=["T2", "T3"]).update(price=50)
+    actions.revert(batch, boss)
+    assert prices() == [1, 50, 3, 4, 5, 6]
+    assert said(batch, "kept") == [(2, "It was changed since (mary), so it was kept.")]
 
 
 BOOK = b"code,name,price,box_name\nT1,one,7,Second\nN1,new,8,Second\nN2,newer,9,Third\n"
