@@ -7,13 +7,12 @@ last step. A row that production refuses is found by halving its chunk, and park
 from __future__ import annotations
 
 import logging
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
-from django.db.models import Count, Max
+from django.db.models import BigIntegerField, Count, Max, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from . import journal, rights, sql
@@ -21,9 +20,7 @@ from .conf import conf
 from .exceptions import BatchError, LeaseLost, Paused, RunFailed, Stopped
 from .execution import execute_piece, failure_of, mark_executed, must_be_confirmed
 from .handlers import BatchHandler
-from .log import Door, log
 from .models import Run, RunStep
-from .refusals import database_reason, refusal_sentence
 from .states import RowStatus, RunState
 from .words import whole
 
@@ -52,12 +49,12 @@ def reached(run: Run, using: str) -> int:
 
 
 def step_counts(run: Run) -> dict[str, int]:
-    """Return row status -> rows that the chunks of a run left so."""
-    total: dict[str, int] = {}
-    for counts in RunStep.objects.filter(run=run, final=False).values_list("counts", flat=True):
-        for status, number in counts.items():
-            total[status] = total.get(status, 0) + number
-    return total
+    """Return row status -> rows that the chunks of a run left so, as far as they are outcomes."""
+    sums = {
+        str(status): Sum(Cast(KeyTextTransform(str(status), "counts"), BigIntegerField()))
+        for status in (RowStatus.APPLIED, RowStatus.CONFLICT, RowStatus.FAILED)
+    }
+    return {s: n or 0 for s, n in RunStep.objects.filter(run=run, final=False).aggregate(**sums).items()}
 
 
 class Chunks:
@@ -76,10 +73,10 @@ class Chunks:
         if RunStep.objects.using(self.using).filter(run=self.run, final=True).exists():
             return
         self.handler = self.runner.fresh_handler()
-        cursor = reached(self.run, self.using)
-        self._begin(first=not cursor)
         keeper = self.runner.keeper
-        keeper.total, keeper.done = self.last, cursor
+        keeper.total, keeper.done = self.last, reached(self.run, self.using)
+        self.runner.patiently(self._begin, TRIES)
+        cursor = keeper.done
         size = min(FIRST, conf("CHUNK_MAX_ROWS"))
         while cursor < self.last:
             self.heed()
@@ -88,15 +85,15 @@ class Chunks:
             self._chunk(cursor + 1, end)
             cursor = keeper.done = end
             size = next_size(size, time.monotonic() - began)
-        self._close()
+        self.runner.made = self.handler.writer.made
+        self.runner.patiently(self._close, TRIES)
 
-    def _begin(self, first: bool) -> None:
-        """Check everything once before the first chunk, as one transaction would."""
-        with transaction.atomic(using=self.using):
-            self.runner.guard()
-            self.runner.allowed(self.handler)
-            if first:
-                must_be_confirmed(self.handler, self.run)
+    def _begin(self) -> None:
+        """Check everything once before this attempt's first chunk, as one transaction would."""
+        self.runner.guard()
+        self.runner.allowed(self.handler)
+        if not self.runner.keeper.done:
+            must_be_confirmed(self.handler, self.run)
 
     def heed(self) -> None:
         """Do what was asked of the run meanwhile. Raises Stopped, Paused or LeaseLost."""
@@ -119,26 +116,17 @@ class Chunks:
             raise Paused
 
     def _chunk(self, first: int, last: int) -> None:
-        """Write a range of rows and commit. What passes by itself is tried again; a row that is refused is parked."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                with transaction.atomic(using=self.using):
-                    self._write(first, last)
-                return
-            except BatchError:
+        """Write a range of rows and commit. A row that is refused is parked. Raises RunFailed where the type does not go on."""
+        try:
+            self.runner.patiently(lambda: self._write(first, last), TRIES)
+        except BatchError:
+            raise
+        except Exception as error:
+            if sql.connection_lost(error) or sql.may_pass(error):
                 raise
-            except Exception as error:
-                if sql.connection_lost(error):
-                    raise
-                if not sql.may_pass(error):
-                    self._isolate(first, last, error)
-                    return
-                if self.runner.inline or attempt == TRIES:
-                    raise
-                logger.info("run %s: rows %s-%s met %s", self.run.pk, first, last, sql.sqlstate(error))
-                # Two that met in a circle must not meet again: each waits for a time of its own.
-                time.sleep(random.uniform(0.05, 0.1) * 2**attempt)  # noqa: S311
-                self.heed()
+            self._isolate(first, last, error)
+        else:
+            self._count_failed(first, last)
 
     def _write(self, first: int, last: int) -> None:
         self.runner.guard()
@@ -150,8 +138,7 @@ class Chunks:
         journal.clear_run(using=self.using)
 
     def _step(self, first: int, last: int) -> None:
-        rows = self.handler.rows().filter(sequence__range=(first, last))
-        counts = rows_by_status(rows)
+        counts = rows_by_status(self.handler.rows().filter(sequence__range=(first, last)))
         RunStep.objects.using(self.using).create(
             run=self.run, attempt=self.run.attempt, cursor=last, counts=counts, final=False
         )
@@ -165,73 +152,53 @@ class Chunks:
             self.heed()
             self._chunk(middle + 1, last)
             return
-        logger.info("run %s: row %s is refused: %s", self.run.pk, first, error)
-        with transaction.atomic(using=self.using):
-            self.runner.guard()
-            row = self.handler.rows().get(sequence=first)
-            row.flag("refused", severity="error", text=self._reason(error))
-            row.status = RowStatus.FAILED
-            row.save(using=self.using, update_fields=["status", "issues"])
-            self._step(first, last)
-        self.failed += 1
-        if self.handler.on_error == "stop":
-            raise RunFailed(
-                _("Row %(row)d failed: %(text)s") % {"row": first, "text": failure_of(self.handler, row)}
-            )
-        if self.failed >= MOST_FAILED:
-            raise RunFailed(
-                _("%(n)d rows failed, the last of them row %(row)d: %(text)s")
-                % {"n": self.failed, "row": first, "text": failure_of(self.handler, row)}
-            )
+        logger.info("run %s: row %s is refused", self.run.pk, first, exc_info=error)
+        self.runner.patiently(lambda: self._park(first, self.runner.reason(error)), TRIES)
+        self._count_failed(first, last)
 
-    def _reason(self, error: Exception) -> str:
-        if isinstance(error, DatabaseError):
-            return database_reason(self.handler.targets.values(), error)
-        if isinstance(error, ValidationError):
-            return refusal_sentence(error)
-        logger.exception("run %s: a hook failed", self.run.pk, exc_info=error)
-        return f"{type(error).__name__}: {error}"
+    def _park(self, sequence: int, reason: str) -> None:
+        self.runner.guard()
+        row = self.handler.rows().get(sequence=sequence)
+        row.flag("refused", severity="error", text=reason)
+        row.status = RowStatus.FAILED
+        row.save(using=self.using, update_fields=["status", "issues"])
+        self._step(sequence, sequence)
+
+    def _count_failed(self, first: int, last: int) -> None:
+        """Raise RunFailed after rows that failed, where the type does not go on or where they are too many."""
+        failed = self.handler.rows().filter(sequence__range=(first, last), status=RowStatus.FAILED)
+        self.failed += failed.count()
+        row = failed.last()
+        if row is None or (self.handler.on_error == "skip" and self.failed < MOST_FAILED):
+            return
+        words = {"n": self.failed, "row": row.sequence, "text": failure_of(self.handler, row)}
+        if self.failed == 1:
+            raise RunFailed(_("Row %(row)d failed: %(text)s") % words)
+        raise RunFailed(_("%(n)d rows failed, the last of them row %(row)d: %(text)s") % words)
 
     def _close(self) -> None:
-        """Say that all chunks are done, in a transaction of its own; it may be repeated until it is committed."""
-        with transaction.atomic(using=self.using):
-            self.runner.guard()
-            self.handler.make_artifacts()
-            close(self.runner, self.handler, _("Done."))
-            self.runner.fence(heed_stop=True)
+        """Say that all chunks are done."""
+        self.runner.guard()
+        handler = self.runner.fresh_handler()
+        old = handler.batch.status
+        handler.make_artifacts()
+        mark_executed(handler, self.run.requested_by)
+        self.runner.record(handler, old, _("Done."))
+        self.runner.fence(heed_stop=True)
 
 
-def close(runner: Runner, handler: BatchHandler, said: str) -> dict[str, Any]:
-    """Mark the batch executed, whole or in part, with the run's last step and its log entry; return the counts of its rows."""
-    batch, run, using = handler.batch, runner.run, runner.using
-    old = batch.status
-    mark_executed(handler, run.requested_by)
-    batch.revision += 1
-    batch.save(using=using)
-    counts = rows_by_status(handler.rows())
-    cursor = reached(run, using)
-    RunStep.objects.using(using).create(run=run, attempt=run.attempt, cursor=cursor, counts=counts)
-    log(
-        batch,
-        run.kind,
-        run.requested_by,
-        Door(run.door),
-        old=old,
-        new=batch.status,
-        run=run.pk,
-        comment=said,
-        data={"counts": counts},
-    )
-    return counts
-
-
-def in_part(handler: BatchHandler, reason: str) -> str:
-    """Return the sentence about an execution that ended before its last row."""
+def end_in_part(runner: Runner, reason: str) -> str:
+    """Mark a batch executed whose run ended before its last row, in the caller's transaction; return the sentence about it."""
+    handler = runner.fresh_handler()
     written = handler.rows().filter(status=RowStatus.APPLIED).count()
     pending = rights.pending_rows(handler).count()
-    return _("%(reason)s %(written)s rows are written, %(pending)s are not yet.") % {
+    sentence = _("%(reason)s %(written)s rows are written, %(pending)s are not yet.") % {
         "reason": reason, "written": whole(written), "pending": whole(pending),
     }  # fmt: skip
+    old = handler.batch.status
+    mark_executed(handler, runner.run.requested_by)
+    runner.record(handler, old, sentence)
+    return sentence
 
 
 def rows_by_status(rows: Any) -> dict[str, int]:

@@ -11,6 +11,9 @@ from django.utils.translation import gettext as _
 from . import sql
 from .changes import Target
 
+# Of a lock that was not had in time.
+HELD = "55P03"
+
 
 def validation_sentence(error: ValidationError) -> str:
     """Return a model's own words, each with the field that it is about."""
@@ -32,14 +35,16 @@ def refusal_sentence(error: BaseException) -> str:
 
 def database_sentence(targets: Iterable[Target], error: DatabaseError) -> str:
     """Return a sentence for a database error that undid everything."""
-    if sql.sqlstate(error) == "55P03":
+    if sql.sqlstate(error) == HELD:
         return _("Somebody else holds what this batch writes; nothing was written. Try again.")
     reason = database_reason(targets, error)
     return _("Production refused it: %(reason)s Nothing was written.") % {"reason": reason}
 
 
 def database_reason(targets: Iterable[Target], error: DatabaseError) -> str:
-    """Return which rule of which thing was broken, and by which value."""
+    """Return which rule of which thing was broken and by which value, or what else was in the way."""
+    if sql.sqlstate(error) == HELD:
+        return _("Somebody else holds what this batch writes.")
     said = sql.diagnosis(error)
     name = said.get("constraint")
     for target in targets:

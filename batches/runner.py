@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import logging
+import random
+import time
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from . import again, filling, journal, rights, sql
-from .chunked import Chunks, close, in_part, rows_by_status
+from .chunked import Chunks, end_in_part, rows_by_status
 from .conf import conf
 from .exceptions import BatchError, Interrupted, LeaseLost, Paused, RunFailed, Stopped
 from .execution import execute_piece, mark_executed, must_be_confirmed
@@ -23,7 +26,7 @@ from .lease import Keeper, NoKeeper, claim, owner_name
 from .log import Door, log
 from .longwork import CLEAN_UP, LONG_WORK
 from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
-from .refusals import database_sentence, validation_sentence
+from .refusals import database_reason, database_sentence, validation_sentence
 from .registry import find_batch, registry
 from .states import ONLY_READS, VERB, RowStatus, RunKind, RunState, Status
 
@@ -59,7 +62,7 @@ class Runner:
                 if self.run.is_chunked:
                     Chunks(self).work()
                 else:
-                    self._tries()
+                    self.patiently(self._work, TRIES)
         except LeaseLost:
             logger.warning("run %s: taken over, attempt %s wrote nothing", self.run.pk, self.run.attempt)
             raise
@@ -67,9 +70,9 @@ class Runner:
             self.run.refresh_from_db()
             return self.run
         except Stopped as error:
-            self._undone(RunState.STOPPED, str(error))
-        except KeyboardInterrupt:
-            self._undone(RunState.STOPPED, _("Stopped at the keyboard; nothing was written."))
+            self._undone(RunState.STOPPED, error)
+        except KeyboardInterrupt as error:
+            self._undone(RunState.STOPPED, error)
             raise
         except Exception as error:
             if sql.connection_lost(error) and not self.inline:
@@ -77,28 +80,30 @@ class Runner:
                 logger.warning("run %s: connection lost", self.run.pk)
                 connections[self.using].close()
                 raise Interrupted from error
-            if not self._undone(RunState.FAILED, self._sentence(error)):
+            if not self._undone(RunState.FAILED, error):
                 logger.exception("run %s: done, but something failed after it was committed", self.run.pk)
                 return self.run
-            if isinstance(error, BatchError):
-                raise
-            if isinstance(error, (DatabaseError, ValidationError)):
-                raise RunFailed(self._sentence(error)) from error
+            if self.run.is_chunked or isinstance(error, (DatabaseError, ValidationError)):
+                # In chunks it also says how much is written.
+                raise RunFailed(self.run.error or self._sentence(error)) from error
             raise
         else:
             self._done()
         return self.run
 
-    def _tries(self) -> None:
-        for attempt in range(1, TRIES + 1):
+    def patiently(self, work: Callable[[], None], tries: int) -> None:
+        """Do work in a transaction; what passes by itself, such as a deadlock, is tried again after a moment that doubles."""
+        for attempt in range(1, tries + 1):
             try:
                 with transaction.atomic(using=self.using):
-                    self._work()
+                    work()
                 return
             except DatabaseError as error:
-                if self.inline or attempt == TRIES or not sql.may_pass(error):
+                if self.inline or attempt == tries or not sql.may_pass(error):
                     raise
                 logger.info("run %s: try %s met %s", self.run.pk, attempt, sql.sqlstate(error))
+                # Two that met in a circle must not meet again: each waits for a time of its own.
+                time.sleep(random.uniform(0.05, 0.1) * 2**attempt)  # noqa: S311
                 self.keeper.check()
 
     def _work(self) -> None:
@@ -116,6 +121,13 @@ class Runner:
             more = LONG_WORK[self.run.kind](handler, self.run, self.keeper)
         else:
             getattr(self, f"_{self.run.kind}")(handler)
+        self.record(handler, old, more.pop("said", _("Done.")), more)
+        self.keeper.check()
+        self.fence(heed_stop=True)
+        journal.clear_run(using=self.using)
+
+    def record(self, handler: BatchHandler, old: str, said: str, more: dict[str, Any] | None = None) -> None:
+        """Save the batch, and write the run's last step and its log entry, in the work's transaction."""
         if self.run.kind not in ONLY_READS:
             self.batch.revision += 1
             self.batch.save(using=self.using)
@@ -123,20 +135,20 @@ class Runner:
         RunStep.objects.using(self.using).create(
             run=self.run, attempt=self.run.attempt, cursor=self.keeper.done, counts=self.counts
         )
+        self._log(old, self.batch.status, said, {"counts": self.counts, **(more or {})})
+
+    def _log(self, old: str, new: str, said: str, data: dict[str, Any] | None = None) -> None:
         log(
             self.batch,
             self.run.kind,
             self.run.requested_by,
             Door(self.run.door),
             old=old,
-            new=self.batch.status,
+            new=new,
             run=self.run.pk,
-            comment=more.pop("said", _("Done.")),
-            data={"counts": self.counts, **more},
+            comment=said,
+            data=data,
         )
-        self.keeper.check()
-        self.fence(heed_stop=True)
-        journal.clear_run(using=self.using)
 
     def guard(self) -> None:
         """Begin a transaction of the work: bound its waits, lock the batch, make sure that the run is this attempt's."""
@@ -252,11 +264,13 @@ class Runner:
             # The work is committed; figures come by themselves later, such as from the VACUUM that was in the way.
             logger.warning("run %s: no figures were taken: %s", self.run.pk, error)
 
-    def _undone(self, state: RunState, sentence: str) -> bool:
+    def _undone(self, state: RunState, error: BaseException) -> bool:
         """Put the batch back to where it was and record why. The work's transaction is gone, and all that it wrote.
 
-        Where it was committed all the same (the error came afterwards), finish the run as done and return False.
+        Where chunks were committed, the batch is executed in part. Where all was (the error came afterwards), finish the run
+        as done and return False.
         """
+        sentence = self._sentence(error)
         verb = VERB[self.run.kind]
         if connections[self.using].in_atomic_block and not self.inline:
             return True
@@ -268,11 +282,8 @@ class Runner:
                 self.batch = find_batch(self.batch.pk)
                 return False
             if self._steps().exists():
-                handler = self.fresh_handler()
-                sentence = in_part(
-                    handler, _("Stopped by a person.") if state == RunState.STOPPED else sentence
-                )
-                self._finish(state, sentence, close(self, handler, sentence))
+                sentence = end_in_part(self, self.reason(error))
+                self._finish(state, sentence, self.counts)
                 return True
             if self.run.kind in CLEAN_UP:
                 CLEAN_UP[self.run.kind](self.run)
@@ -281,16 +292,7 @@ class Runner:
                 type(self.batch)._default_manager.using(self.using).filter(pk=self.batch.pk).update(
                     status=back
                 )
-            log(
-                self.batch,
-                self.run.kind,
-                self.run.requested_by,
-                Door(self.run.door),
-                old=str(verb.through or ""),
-                new=str(back or ""),
-                run=self.run.pk,
-                comment=sentence,
-            )
+            self._log(str(verb.through or ""), str(back or ""), sentence)
             self._finish(state, sentence, {})
         self.batch = find_batch(self.batch.pk)
         return True
@@ -307,15 +309,32 @@ class Runner:
         self.run.refresh_from_db()
 
     def _sentence(self, error: BaseException) -> str:
-        """Return what a person should read of an error."""
+        """Return what a person should read of an error that undid everything."""
+        if isinstance(error, KeyboardInterrupt):
+            return _("Stopped at the keyboard; nothing was written.")
+        if isinstance(error, DatabaseError):
+            return database_sentence(self._handler().targets.values(), error)
+        if isinstance(error, (BatchError, ValidationError)):
+            return self.reason(error)
+        logger.error("run %s failed", self.run.pk, exc_info=error)
+        return _("Something unexpected went wrong (%(type)s: %(text)s); nothing was written.") % {
+            "type": type(error).__name__,
+            "text": error,
+        }
+
+    def reason(self, error: BaseException) -> str:
+        """Return what a person should read of an error that did not undo everything: a sentence about nothing but the cause."""
+        if isinstance(error, KeyboardInterrupt):
+            return _("Stopped at the keyboard.")
+        if isinstance(error, Stopped) and self.run.is_chunked:
+            return _("Stopped by a person.")
         if isinstance(error, BatchError):
             return str(error)
         if isinstance(error, ValidationError):
             return validation_sentence(error)
         if isinstance(error, DatabaseError):
-            return database_sentence(self._handler().targets.values(), error)
-        logger.exception("run %s failed", self.run.pk)
-        return _("Something unexpected went wrong (%(type)s: %(text)s); nothing was written.") % {
+            return database_reason(self._handler().targets.values(), error)
+        return _("Something unexpected went wrong (%(type)s: %(text)s).") % {
             "type": type(error).__name__,
             "text": error,
         }

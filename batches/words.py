@@ -44,6 +44,7 @@ def completeness(status: str, data: dict[str, Any] | None) -> str:
         (counts.get(RowStatus.CONFLICT, 0), _("changed since review")),
         (counts.get(RowStatus.FAILED, 0), _("failed")),
         (counts.get(RowStatus.LEFT, 0), _("left out")),
+        (pending(data), _("not yet")),
     ]
     missed = sum(n for n, _reason in reasons)
     if not missed:
@@ -55,6 +56,13 @@ def completeness(status: str, data: dict[str, Any] | None) -> str:
     return _("Executed in part: %(written)s written, %(missed)s not (%(why)s)") % {
         "written": whole(written), "missed": whole(missed), "why": why
     }  # fmt: skip
+
+
+def pending(data: dict[str, Any]) -> int:
+    """Return how many rows an execution that ended early has not reached."""
+    # What took part is counted until it is written and afterwards.
+    taken = sum(data.get("taking_part", {}).values())
+    return max(0, taken - int(data["counts"].get(RowStatus.APPLIED, 0)))
 
 
 def outcomes(counts: dict[str, int]) -> str:
@@ -70,7 +78,9 @@ def outcomes(counts: dict[str, int]) -> str:
 def state_css(status: str, data: dict[str, Any] | None) -> str:
     """Return the class of a state's badge; what was executed in part stands out."""
     missed = (RowStatus.CONFLICT, RowStatus.FAILED, RowStatus.LEFT)
-    part = status == Status.EXECUTED and data and any(data["counts"].get(s) for s in missed)
+    part = (
+        status == Status.EXECUTED and data and (pending(data) or any(data["counts"].get(s) for s in missed))
+    )
     return f"b-state b-state-{status}" + (" b-state-part" if part else "")
 
 

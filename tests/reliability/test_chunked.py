@@ -1,10 +1,14 @@
 """Runs in chunks: whatever dies or is asked in between, each row is written once, and it goes on where it was."""
 
+import io
+import os
+import signal
 import threading
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.urls import reverse
 
@@ -12,7 +16,7 @@ from batches import actions
 from batches.chunked import next_size
 from batches.exceptions import Refused, RunFailed
 from batches.figures import figures
-from batches.models import Run, RunStep
+from batches.models import BatchNumber, Run, RunStep
 from batches.registry import find_batch
 from batches.runner import resume
 from batches.testing import make_batch
@@ -68,37 +72,51 @@ def changes():
 
 
 class AtStep:
-    """An execute wrapper that works when a chunk is committed: at the next statement outside a transaction after its step."""
+    """An execute wrapper that works once, when chunk `n` is committed: at the next statement outside a transaction."""
 
-    def __init__(self, work):
+    def __init__(self, work, n):
         self.work = work
-        self.armed = False
+        self.n = n
+        self.steps = 0
 
     def __call__(self, execute, statement, params, many, context):
-        if self.armed and not connection.in_atomic_block:
-            self.armed = False
+        if self.steps == self.n and not connection.in_atomic_block:
+            self.n = -1
             in_thread(self.work)
         result = execute(statement, params, many, context)
-        self.armed = self.armed or 'INSERT INTO "batches_runstep"' in str(statement)
+        self.steps += 'INSERT INTO "batches_runstep"' in str(statement)
         return result
 
 
-def once(work):
-    """Return a function that works the first time only."""
-    done = []
-
-    def first():
-        if not done:
-            done.append(1)
-            work()
-
-    return first
-
-
-def executed_while(batch, boss, work):
-    """Execute the batch, and do something after its first chunk; return the run."""
-    with connection.execute_wrapper(AtStep(once(work))):
+def executed_while(batch, boss, work, n=1):
+    """Execute the batch, and do something after its first chunk, or after the `n`th; return the run."""
+    with connection.execute_wrapper(AtStep(work, n)):
         return actions.execute(batch, boss)
+
+
+class Held:
+    """Somebody else's locks, from another connection: `take` them, until `seconds` later or until `let_go`."""
+
+    def __init__(self, queryset, seconds=None):
+        self.queryset = queryset
+        self.seconds = seconds
+        self.held, self.let_go = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._hold)
+
+    def take(self):
+        self.thread.start()
+        assert self.held.wait(10)
+
+    def end(self):
+        self.let_go.set()
+        self.thread.join()
+
+    def _hold(self):
+        with transaction.atomic():
+            list(self.queryset.select_for_update())
+            self.held.set()
+            self.let_go.wait(self.seconds)
+        connections.close_all()
 
 
 def test_chunks_are_committed_one_by_one(batch, boss):
@@ -246,25 +264,77 @@ def test_type_that_does_not_go_on_ends_at_the_refused_row(batch, boss, no_six, m
     assert run.counts == {"applied": 2, "failed": 1, "ok": 2}
 
 
-def test_lock_of_somebody_else_is_waited_for_with_patience(batch, boss):
-    held, let_go = threading.Event(), threading.Event()
-
-    def hold():
-        with transaction.atomic():
-            Thing.objects.select_for_update().get(code="T3")
-            held.set()
-            let_go.wait(10)
-        connections.close_all()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    held.wait(10)
-    # Longer than one wait for a lock, shorter than all tries together.
-    timer = threading.Timer(0.6, let_go.set)
-    timer.start()
-    run = actions.execute(batch, boss)
-    holder.join()
+@pytest.mark.parametrize("n", [0, 3], ids=["of a row", "of the batch, when all is written"])
+def test_lock_of_somebody_else_is_waited_for_with_patience(batch, boss, n):
+    """Longer than one wait for a lock, shorter than all tries together."""
+    what = BatchNumber.objects.filter(pk=batch.pk) if n else Thing.objects.filter(code="T3")
+    held = Held(what, seconds=0.6)
+    if n:
+        run = executed_while(batch, boss, held.take, n)
+    else:
+        held.take()
+        run = actions.execute(batch, boss)
+    held.end()
     assert (run.state, prices(), changes()) == ("succeeded", DOUBLED, 5)
+    assert RunStep.objects.filter(run=run, final=True).count() == 1
+    assert batch.revision == find_batch(batch.pk).revision == run.params["revision"] + 1
+
+
+def test_lock_that_is_never_let_go_ends_the_run_and_nothing_false_is_said(batch, boss):
+    held = Held(Thing.objects.filter(code="T3"))
+    held.take()
+    said = "Somebody else holds what this batch writes. 2 rows are written, 3 are not yet."
+    with pytest.raises(RunFailed, match=f"^{said}$"):
+        actions.execute(batch, boss)
+    held.end()
+    assert (batch.status, prices()) == ("executed", [2, 4, 3, 4, 5])
+    run = Run.objects.filter(batch_id=batch.pk).latest("pk")
+    assert (run.state, run.error, run.done) == ("failed", said, 2)
+
+
+def test_command_ends_with_3_where_a_part_is_written(batch, boss, no_six, monkeypatch):
+    monkeypatch.setattr(PriceHandler, "on_error", "stop")
+    err = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("execute_batch", str(batch.pk), "--user", "boss", stderr=err)
+    assert ended.value.code == 3
+    assert err.getvalue().startswith("Row 3 failed: Production refused it: ")
+    assert err.getvalue().endswith(" 2 rows are written, 2 are not yet.\n")
+
+
+def test_ctrl_c_keeps_what_is_written_and_says_so(batch, boss):
+    err = io.StringIO()
+    with (
+        connection.execute_wrapper(AtStep(lambda: os.kill(os.getpid(), signal.SIGINT), 1)),
+        pytest.raises(SystemExit) as ended,
+    ):
+        call_command("execute_batch", str(batch.pk), "--user", "boss", stderr=err)
+    assert ended.value.code == 3
+    assert err.getvalue() == "Stopped at the keyboard. 2 rows are written, 3 are not yet.\n"
+    assert prices() == [2, 4, 3, 4, 5]
+
+
+def test_conflict_that_stops_everything_ends_before_its_chunk(batch, boss, monkeypatch):
+    monkeypatch.setattr(PriceHandler, "on_conflict", "stop")
+    Thing.objects.filter(code="T4").update(price=7)
+    with pytest.raises(RunFailed, match="1 of the next rows were changed since review"):
+        actions.execute(batch, boss)
+    assert (batch.status, prices()) == ("executed", [2, 4, 3, 7, 5])
+    assert figures(batch)["counts"] == {"applied": 2, "ok": 3}
+
+
+@pytest.mark.parametrize(("on_error", "written"), [("stop", [2, 4, 3, 8, 5]), ("skip", [2, 4, 3, 8, 10])])
+def test_refused_row_of_a_type_that_saves_models(batch, boss, no_six, monkeypatch, on_error, written):
+    """Such a type notes on the row what a save met; whether the run goes on is decided alike."""
+    monkeypatch.setattr(PriceHandler, "write", "model")
+    monkeypatch.setattr(PriceHandler, "on_error", on_error)
+    if on_error == "stop":
+        with pytest.raises(RunFailed, match="Row 3 failed"):
+            actions.execute(batch, boss)
+    else:
+        actions.execute(batch, boss)
+    assert (batch.status, prices()) == ("executed", written)
+    assert figures(batch)["counts"]["failed"] == 1
 
 
 def test_right_that_is_taken_away_ends_the_run_in_part(batch):
@@ -295,6 +365,7 @@ def test_pages_offer_what_can_be_done(batch, boss, client):
     _carry_on(batch.pk)
     page = client.get(url, follow=True).text
     assert "Rows are left that were not written yet." in page
+    assert "Executed in part: 2 written, 3 not (3 not yet)" in page
     client.post(f"{url}resume/")
     _carry_on(batch.pk)
     assert prices() == DOUBLED

@@ -81,10 +81,10 @@ class BatchCommand(BaseCommand):
             # Else the interpreter complains when it closes the pipe.
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
-    def fail(self, sentence: str) -> None:
-        """Print one sentence on stderr and end with exit code 1."""
+    def fail(self, sentence: str, code: int = EXIT_REFUSED) -> None:
+        """Print one sentence on stderr and end with an exit code."""
         self.stderr.write(" ".join(sentence.split()))
-        raise SystemExit(EXIT_REFUSED)
+        raise SystemExit(code)
 
     def user(self, options: dict[str, Any]) -> Any:
         """Return the user named. Raises Refused for one that does not exist or is inactive."""
@@ -141,7 +141,13 @@ class RunCommand(NumberCommand):
         run = actions.start(batch, self.verb, user, door=self.door(), own=not options["background"])
         if not options["background"]:
             self.started = batch, run
-            run = actions.work(batch, run)
+            try:
+                run = actions.work(batch, run)
+            except BatchError as error:
+                run.refresh_from_db()
+                if not ended_in_part(batch, run):
+                    raise
+                self.fail(str(error), EXIT_IN_PART)
         self.show(batch, options)
         self.conclude(batch, run)
 
@@ -157,6 +163,8 @@ class RunCommand(NumberCommand):
                 )
                 self.conclude(batch, run)
                 return
+            if ended_in_part(batch, run):
+                self.fail(run.error, EXIT_IN_PART)
         super().interrupted()
 
     def hung_up(self) -> None:
@@ -168,15 +176,19 @@ class RunCommand(NumberCommand):
     def conclude(self, batch: BatchBase, run: Run) -> None:
         """End with the exit code that the outcome asks for."""
         if run.state == RunState.STOPPED:
-            self.fail(run.error)
+            self.fail(run.error, EXIT_IN_PART if ended_in_part(batch, run) else EXIT_REFUSED)
         if run.state == RunState.PAUSED:
-            self.stderr.write(_("It was paused; it goes on when somebody presses “Go on” on its page."))
-            raise SystemExit(EXIT_IN_PART)
+            self.fail(_("It was paused; it goes on when somebody presses “Go on” on its page."), EXIT_IN_PART)
         if batch.status == Status.EXECUTED and self.verb == "execute":
             left = [RowStatus.CONFLICT, RowStatus.FAILED]
             handler = registry.for_model(type(batch))(batch)
             if handler.rows().filter(status__in=left).exists():
                 raise SystemExit(EXIT_IN_PART)
+
+
+def ended_in_part(batch: BatchBase, run: Run) -> bool:
+    """Tell whether a run that did not come to its end has written some of its rows, in chunks."""
+    return run.is_chunked and run.state != RunState.SUCCEEDED and batch.status == Status.EXECUTED
 
 
 @contextmanager
