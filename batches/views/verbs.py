@@ -109,6 +109,7 @@ def revert(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespo
     context = header(
         batch, handler, verb=VERB["revert"], subtitle=VERB["revert"].label, revision=batch.revision, kept=kept,
         undo_words=whole(counts["undo"]), kept_words=whole(counts["kept"]),
+        more_words=whole(counts["kept"] - len(kept)) if counts["kept"] > len(kept) else "",
     )  # fmt: skip
     return render(request, "revert.html", context)
 

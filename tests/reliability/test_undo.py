@@ -20,6 +20,7 @@ from batches.models import Run
 from batches.registry import find_batch, registry
 from batches.runner import resume
 from batches.testing import make_batch, run_batch
+from batches.undo import preview
 from tests.toys.models import Box, Tag, Thing, ThingEvent
 
 from .harness import KillAt, forked, killed, statements, until
@@ -115,6 +116,37 @@ def test_somebody_else_between_two_writes_of_the_batch_keeps_it(boss, things):
     actions.revert(batch, boss)
     assert prices() == [1, 50, 3, 4, 5, 6]
     assert said(batch, "kept") == [(2, "It was changed since (mary), so it was kept.")]
+
+
+def test_what_the_batch_deleted_and_made_again_goes_back_too(boss, things):
+    """Two writes of one batch to one key, such as by a hook that replaces things, are undone as the change that they were."""
+    before = checksum()
+    batch = run_batch("toy_price", user=boss, options={"factor": "2"})
+    with transaction.atomic():
+        journal.set_run(Run.objects.get(batch_id=batch.pk, kind="execute").pk)
+        old = Thing.objects.get(code="T2")
+        Thing.objects.filter(code="T2").delete()
+        Thing.objects.create(pk=old.pk, code="T2", name="replaced", price=1, box=old.box)
+    actions.revert(batch, boss)
+    assert checksum() == before
+    assert figures(batch)["counts"] == {"reverted": 6}
+
+
+def test_preview_counts_as_the_undo_does_and_names_the_first(boss, things, client):
+    batch = run_batch("toy_file", user=boss, file=ContentFile(BOOK, name="book.csv"))
+    Thing.objects.filter(code="T1").update(price=77)
+    Thing.objects.filter(code="N2").update(name="mine")
+    Thing.objects.filter(code="N1").delete()
+    Thing.objects.filter(code="T6").update(name="no matter of the batch")
+    handler = registry.for_model(type(batch))(batch)
+    counts, kept = preview(handler)
+    assert counts == {"undo": 3, "kept": 2, "in_use": 0}
+    assert [(k.label, k.field, k.now) for k in kept] == [("thing T1", "price", "77.00"), ("thing N2", "", "")]
+    assert preview(handler, limit=1)[1] == kept[:1]
+    run = actions.revert(batch, boss)
+    # Both boxes are in use by then: by what is kept.
+    assert actions_log(batch).data["objects"] == {"undo": 1, "kept": 2, "in_use": 2}
+    assert run.counts == {"kept": 2, "reverted": 1}
 
 
 BOOK = b"code,name,price,box_name\nT1,one,7,Second\nN1,new,8,Second\nN2,newer,9,Third\n"
