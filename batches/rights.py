@@ -86,10 +86,11 @@ def missing_right(
 
 def _missing_for_undo(handler: BatchHandler, user: Any) -> str | None:
     """Undoing also needs the right to the opposite of each change that was made, and to see all rows."""
-    if handler.scope(user):
-        outside = handler.rows().exclude(pk__in=handler.rows().filter(handler.scope(user)).values("pk"))
-        if outside.exists():
-            return _("Rows are outside what you may work on; somebody who may see them all must undo.")
+    outside = _outside(handler, user, handler.rows())
+    if outside:
+        return _("%(n)d rows are outside what you may work on; somebody who may see them all must undo.") % {
+            "n": outside
+        }
     needed = rights_needed(runs_of(handler.batch.pk, handler.using), handler.using)
     lacking = [name for name, events in needed if not user.has_perm(name) and events.exists()]
     if lacking:
@@ -109,14 +110,18 @@ def _missing_for_execution(
         return _("You also need the permission %(names)s, which these rows ask for.") % {
             "names": ", ".join(lacking)
         }
-    scope = handler.scope(user)
-    if scope:
-        outside = rows.exclude(pk__in=rows.filter(scope).values("pk")).count()
-        if outside:
-            return _(
-                "%(n)d rows are outside what you may work on; somebody who may see them all must execute."
-            ) % {"n": outside}
+    outside = _outside(handler, user, rows)
+    if outside:
+        return _(
+            "%(n)d rows are outside what you may work on; somebody who may see them all must execute."
+        ) % {"n": outside}
     return None
+
+
+def _outside(handler: BatchHandler, user: Any, rows: Any) -> int:
+    """Return how many of the rows a user may not work on."""
+    scope = handler.scope(user)
+    return int(rows.exclude(pk__in=rows.filter(scope).values("pk")).count()) if scope else 0
 
 
 def _lacking(handler: BatchHandler, user: Any, rows: Any) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, connections, router, transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -22,12 +22,8 @@ from ..runner import Runner
 from ..states import VERB, RunKind, RunState
 from .base import Change, changing
 
-TO_BE_STOPPED = (
-    RunState.RUNNING,
-    RunState.PAUSING,
-    RunState.INTERRUPTED,
-    RunState.STOPPING,
-)
+# A run that somebody works on, or will, and of whom nothing was asked yet.
+GOING = (RunState.RUNNING, RunState.INTERRUPTED)
 
 
 def start(
@@ -140,49 +136,13 @@ def revert(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | No
 
 def stop(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:
     """Ask the run that is on to stop: a short write that never waits for the work. Raises Refused, Forbidden."""
-    run = rights.active_run(batch)
-    reason = rights.why_not(batch, "stop", user, run=run, looked=True)
-    if reason is None and run is not None and not _ask_to_stop(batch, run, user, door):
-        reason = _("It was done before it could be stopped.")
-    if reason is not None:
-        log(batch, "stop", user, door, old=batch.status, comment=reason, data={"refused": True})
-        raise Refused(reason) if rights.may_stop(type(batch), user, run) else Forbidden(reason)
+    _ask(batch, "stop", user, door, _stop, _("It was done before it could be stopped."))
     batch.refresh_from_db()
-
-
-def _ask_to_stop(batch: BatchBase, run: Run, user: Any, door: Door) -> bool:
-    """End a run that nobody began, or ask who works on it to stop; tell whether there still was anything to stop."""
-    with transaction.atomic():
-        mine = Run.objects.filter(pk=run.pk)
-        # One that rests in the middle of its work has written something: a worker must end it.
-        resting = Q(state=RunState.PAUSED) | Q(state=RunState.QUEUED, attempt__gt=0)
-        if mine.filter(resting).update(state=RunState.QUEUED, stop_requested=True, pause_requested=False):
-            carry_on.enqueue(run.pk)
-        elif mine.filter(state=RunState.QUEUED, attempt=0).update(
-            state=RunState.STOPPED, stop_requested=True, finished=Now()
-        ):
-            back = run.params.get("back") or VERB[run.kind].fallback
-            type(batch)._default_manager.filter(pk=batch.pk).update(status=back)
-        elif not mine.filter(state__in=TO_BE_STOPPED).update(
-            state=RunState.STOPPING, stop_requested=True, pause_requested=False
-        ):
-            return False
-        log(batch, "stop", user, door, old=batch.status, run=run.pk)
-    return True
 
 
 def pause(batch: BatchBase, user: Any, *, door: Door = CODE) -> Run:
     """Let the run that is on rest after its present chunk; return it. Raises Refused, Forbidden."""
-    run = _asked(batch, "pause", user, door)
-    with transaction.atomic():
-        mine = Run.objects.filter(pk=run.pk)
-        if not mine.filter(state=RunState.QUEUED).update(state=RunState.PAUSED):
-            going = [RunState.RUNNING, RunState.INTERRUPTED]
-            if not mine.filter(state__in=going).update(state=RunState.PAUSING, pause_requested=True):
-                raise Refused(_("It was done before it could be paused."))
-        log(batch, "pause", user, door, old=batch.status, run=run.pk)
-    run.refresh_from_db()
-    return run
+    return _ask(batch, "pause", user, door, _pause, _("It was done before it could be paused."))
 
 
 def resume(batch: BatchBase, user: Any, *, door: Door = CODE, own: bool = False) -> Run:
@@ -190,22 +150,8 @@ def resume(batch: BatchBase, user: Any, *, door: Door = CODE, own: bool = False)
 
     With `own` this process claims a new run at once (call `work`); a paused one is a worker's.
     """
-    run = rights.active_run(batch)
-    if run is None:
-        return _go_on_after_the_end(batch, user, door, own)
-    run = _asked(batch, "resume", user, door)
-    with transaction.atomic():
-        mine = Run.objects.filter(pk=run.pk)
-        if mine.filter(state=RunState.PAUSED).update(state=RunState.QUEUED, pause_requested=False):
-            carry_on.enqueue(run.pk)
-        elif not mine.filter(state=RunState.PAUSING).update(state=RunState.RUNNING, pause_requested=False):
-            raise Refused(_("The run is not paused."))
-        log(batch, "resume", user, door, old=batch.status, run=run.pk)
-    run.refresh_from_db()
-    return run
-
-
-def _go_on_after_the_end(batch: BatchBase, user: Any, door: Door, own: bool) -> Run:
+    if rights.active_run(batch) is not None:
+        return _ask(batch, "resume", user, door, _resume, _("The run is not paused."))
     with changing(batch, "resume", user, door) as change:
         run = begin(change, "execute", user, door, own=own)
         change.comment = _("Goes on with the rows that were left.")
@@ -213,12 +159,58 @@ def _go_on_after_the_end(batch: BatchBase, user: Any, door: Door, own: bool) -> 
     return run
 
 
-def _asked(batch: BatchBase, verb: str, user: Any, door: Door) -> Run:
-    """Return the run that is on if the user may do this with it; else log the try. Raises Refused, Forbidden."""
+def _ask(
+    batch: BatchBase, verb: str, user: Any, door: Door, asked: Callable[[BatchBase, Run], bool], too_late: str
+) -> Run:
+    """Ask something of the run that is on; return the run. Raises Refused, Forbidden, after the try is logged.
+
+    Only the run's control row is written, under no lock of the work: `asked` tells whether it was still the time for it.
+    """
     run = rights.active_run(batch)
     reason = rights.why_not(batch, verb, user, run=run, looked=True)
+    if reason is None and run is not None:
+        with transaction.atomic():
+            if asked(batch, run):
+                log(batch, verb, user, door, old=batch.status, run=run.pk)
+            else:
+                reason = too_late
     if run is None or reason is not None:
         reason = reason or _("Nothing is running.")
         log(batch, verb, user, door, old=batch.status, comment=reason, data={"refused": True})
-        raise Refused(reason) if rights.may(type(batch), verb, user) else Forbidden(reason)
+        allowed = rights.may(type(batch), verb, user) or (
+            verb == "stop" and rights.may_stop(type(batch), user, run)
+        )
+        raise Refused(reason) if allowed else Forbidden(reason)
+    run.refresh_from_db()
     return run
+
+
+def _stop(batch: BatchBase, run: Run) -> bool:
+    """End a run that nobody began, or ask who works on it to stop."""
+    mine = Run.objects.filter(pk=run.pk)
+    waiting = mine.filter(state__in=[RunState.QUEUED, RunState.PAUSED])
+    if waiting.filter(attempt=0).update(state=RunState.STOPPED, stop_requested=True, finished=Now()):
+        back = run.params.get("back") or VERB[run.kind].fallback
+        type(batch)._default_manager.filter(pk=batch.pk).update(status=back)
+        return True
+    # One that rests in the middle of its work has written something: a worker must end it.
+    if waiting.update(state=RunState.QUEUED, stop_requested=True, pause_requested=False):
+        carry_on.enqueue(run.pk)
+        return True
+    going = mine.filter(state__in=[*GOING, RunState.PAUSING, RunState.STOPPING])
+    return bool(going.update(state=RunState.STOPPING, stop_requested=True, pause_requested=False))
+
+
+def _pause(batch: BatchBase, run: Run) -> bool:
+    mine = Run.objects.filter(pk=run.pk)
+    if mine.filter(state=RunState.QUEUED).update(state=RunState.PAUSED):
+        return True
+    return bool(mine.filter(state__in=GOING).update(state=RunState.PAUSING, pause_requested=True))
+
+
+def _resume(batch: BatchBase, run: Run) -> bool:
+    mine = Run.objects.filter(pk=run.pk)
+    if mine.filter(state=RunState.PAUSED).update(state=RunState.QUEUED, pause_requested=False):
+        carry_on.enqueue(run.pk)
+        return True
+    return bool(mine.filter(state=RunState.PAUSING).update(state=RunState.RUNNING, pause_requested=False))

@@ -46,7 +46,7 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
     events = _events(batch.pk)
     change = "prepare" if batch.status == Status.DRAFT else "edit"
     context = header(
-        batch, handler, active=active, ended=_ended_badly(run), progress=progress_of(active),
+        batch, handler, active=active, ended=_ended_badly(run), progress=_progress_shown(active),
         may_edit_options=rights.why_not(batch, change, request.user, run=active, looked=True) is None,
         options=_options(batch, handler), events=events,
         may_stop=rights.may_stop(type(batch), request.user, active),
@@ -264,9 +264,15 @@ def progress_of(run: Run | None) -> dict[str, Any] | None:
         "left": _duration(left) if left is not None else "",
         "waiting": run.state == RunState.QUEUED,
         "stopping": run.state == RunState.STOPPING,
-        "paused": run.state == RunState.PAUSED,
-        "outcomes": outcomes(step_counts(run)) if run.is_chunked else "",
     }
+
+
+def _progress_shown(run: Run | None) -> dict[str, Any] | None:
+    """Return how far a run is, and what became of the rows that it is through with, if it works in chunks."""
+    shown = progress_of(run)
+    if shown is not None and run is not None and run.is_chunked:
+        shown["outcomes"] = outcomes(step_counts(run))
+    return shown
 
 
 def _duration(seconds: float) -> str:
@@ -288,7 +294,7 @@ def progress(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRes
     run = Run.objects.filter(batch_id=batch.pk, state__in=ACTIVE).order_by("-pk").first()
     if run is None:
         return HttpResponseClientRefresh()
-    return render(request, "parts/progress.html", {"progress": progress_of(run), "batch": batch})
+    return render(request, "parts/progress.html", {"progress": _progress_shown(run), "batch": batch})
 
 
 @require_safe

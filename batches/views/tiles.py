@@ -11,16 +11,18 @@ from ..handlers import BatchHandler, Tile
 from ..states import RowAction, RowStatus, Status
 from ..words import ICONS, action_word, whole
 
-BEFORE_TILES = (RowStatus.OK, RowStatus.WARNING, RowStatus.ERROR)
-AFTER_TILES = (RowStatus.APPLIED, RowStatus.CONFLICT, RowStatus.FAILED)
+# Tiles that are there even where no row stands so; in the other states of a batch they are those of its review.
+ALWAYS: dict[str, tuple[RowStatus, ...]] = {
+    Status.EXECUTED: (RowStatus.APPLIED,),
+    Status.REVERTED: (RowStatus.REVERTED,),
+}
 
 
 def tiles(data: dict[str, Any], active: dict[str, str], handler: BatchHandler) -> list[dict[str, Any]]:
     """Return the tiles in groups: what the rows do, how they stand, and what the type counts besides."""
-    executed = handler.batch.status if handler.batch.status in (Status.EXECUTED, Status.REVERTED) else ""
     return [
         {"label": _("What the rows do"), "tiles": _actions(data, active)},
-        {"label": _("How they stand"), "tiles": _statuses(data, active, executed)},
+        {"label": _("How they stand"), "tiles": _statuses(data, active, handler.batch.status)},
         *(
             {"label": label, "tiles": [_own(own, active) for own in group]}
             for label, group in handler.tiles(data)
@@ -54,17 +56,19 @@ def _actions(data: dict[str, Any], active: dict[str, str]) -> list[dict[str, Any
     return found
 
 
-def _statuses(data: dict[str, Any], active: dict[str, str], executed: str) -> list[dict[str, Any]]:
+def _statuses(data: dict[str, Any], active: dict[str, str], status: str) -> list[dict[str, Any]]:
     included = data.get("included", data["counts"])
-    always = AFTER_TILES[:1] if executed == Status.EXECUTED else () if executed else BEFORE_TILES
+    always = ALWAYS.get(status, (RowStatus.OK, RowStatus.WARNING, RowStatus.ERROR))
     found = []
-    for status in RowStatus:
-        n = included.get(status.value, 0)
-        if status == RowStatus.UNCHANGED and n == data["actions"].get(RowAction.UNCHANGED, 0):
+    for row_status in RowStatus:
+        n = included.get(row_status.value, 0)
+        if row_status == RowStatus.UNCHANGED and n == data["actions"].get(RowAction.UNCHANGED, 0):
             continue  # the other group has it
-        if n or status in always:
-            query = {"status": status.value, "excluded": "no"}
-            found.append(_tile(status.label, status.value, n, query, active, f"b-is-{status.value}"))
+        if n or row_status in always:
+            query = {"status": row_status.value, "excluded": "no"}
+            found.append(
+                _tile(row_status.label, row_status.value, n, query, active, f"b-is-{row_status.value}")
+            )
     if data["excluded"]:
         found.append(
             _tile(_("Excluded"), "excluded", data["excluded"], {"excluded": "yes"}, active, "b-is-excluded")

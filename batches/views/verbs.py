@@ -170,19 +170,12 @@ def _delete(request: HttpRequest, batch: Any, reason: str) -> str:
     return reverse("batches:overview")
 
 
-def _stop(request: HttpRequest, batch: Any, reason: str) -> str:
-    actions.stop(batch, request.user, door=actions.PAGE)
-    return batch_url(batch)
+def _ask_run(verb: str) -> Callable[[HttpRequest, Any, str], str]:
+    def do(request: HttpRequest, batch: Any, reason: str) -> str:
+        getattr(actions, verb)(batch, request.user, door=actions.PAGE)
+        return batch_url(batch)
 
-
-def _pause(request: HttpRequest, batch: Any, reason: str) -> str:
-    actions.pause(batch, request.user, door=actions.PAGE)
-    return batch_url(batch)
-
-
-def _resume(request: HttpRequest, batch: Any, reason: str) -> str:
-    actions.resume(batch, request.user, door=actions.PAGE)
-    return batch_url(batch)
+    return do
 
 
 def _close(request: HttpRequest, batch: Any, reason: str) -> str:
@@ -192,8 +185,8 @@ def _close(request: HttpRequest, batch: Any, reason: str) -> str:
 
 
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
-    "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete, "stop": _stop,
-    "pause": _pause, "resume": _resume, "revert": _start("revert"), "close": _close,
+    "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete,
+    "stop": _ask_run("stop"), "pause": _ask_run("pause"), "resume": _ask_run("resume"), "revert": _start("revert"), "close": _close,
 }  # fmt: skip
 
 
