@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from . import journal, rights, sql
 from .conf import conf
 from .exceptions import BatchError, LeaseLost, Paused, RunFailed, Stopped
-from .execution import execute_piece, failure_of, mark_executed, must_be_confirmed
+from .execution import execute_piece, failure_of, mark_executed, must_be_confirmed, take_up, to_be_retried
 from .handlers import BatchHandler
 from .models import Run, RunStep
 from .states import RowStatus, RunState
@@ -117,6 +117,7 @@ class Chunks:
 
     def _chunk(self, first: int, last: int) -> None:
         """Write a range of rows and commit. A row that is refused is parked. Raises RunFailed where the type does not go on."""
+        before = self._parked(first, last)
         try:
             self.runner.patiently(lambda: self._write(first, last), TRIES)
         except BatchError:
@@ -126,10 +127,11 @@ class Chunks:
                 raise
             self._isolate(first, last, error)
         else:
-            self._count_failed(first, last)
+            self._count_failed(first, last, before)
 
     def _write(self, first: int, last: int) -> None:
         self.runner.guard()
+        take_up(self.handler, self.run, first, last)
         piece = self.handler.piece(first, last)
         self.runner.allowed(self.handler, self.handler.piece_rows(piece))
         journal.set_run(self.run.pk, using=self.using)
@@ -154,19 +156,27 @@ class Chunks:
             return
         logger.info("run %s: row %s is refused", self.run.pk, first, exc_info=error)
         self.runner.patiently(lambda: self._park(first, self.runner.reason(error)), TRIES)
-        self._count_failed(first, last)
+        self._count_failed(first, last, [])
 
     def _park(self, sequence: int, reason: str) -> None:
         self.runner.guard()
+        take_up(self.handler, self.run, sequence, sequence)
         row = self.handler.rows().get(sequence=sequence)
         row.flag("refused", severity="error", text=reason)
         row.status = RowStatus.FAILED
         row.save(using=self.using, update_fields=["status", "issues"])
         self._step(sequence, sequence)
 
-    def _count_failed(self, first: int, last: int) -> None:
-        """Raise RunFailed after rows that failed, where the type does not go on or where they are too many."""
+    def _parked(self, first: int, last: int) -> list[int]:
+        """Return the rows of a range that failed in an earlier run and are not for this one."""
+        failed = rights.failed_rows(self.handler).filter(sequence__range=(first, last))
+        mine = to_be_retried(self.handler, self.run).filter(sequence__range=(first, last))
+        return list(failed.exclude(pk__in=mine.values("pk")).values_list("sequence", flat=True))
+
+    def _count_failed(self, first: int, last: int, before: list[int]) -> None:
+        """Raise RunFailed after rows that failed now, where the type does not go on or where they are too many."""
         failed = self.handler.rows().filter(sequence__range=(first, last), status=RowStatus.FAILED)
+        failed = failed.exclude(sequence__in=before)
         self.failed += failed.count()
         row = failed.last()
         if row is None or (self.handler.on_error == "skip" and self.failed < MOST_FAILED):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -14,20 +15,22 @@ from .changes import FieldChange, Target
 from .findings import unique_fields
 from .pipeline import Lookup
 from .sql import Sql, quote
-from .states import EFFECTIVE
+from .states import EFFECTIVE, RowStatus
 
 
 @dataclass(frozen=True)
 class Piece:
     """A range of rows of one batch: what a whole hook gets at once.
 
-    `only` limits those that take part further, where the type does: a SELECT of their sequences.
+    `only` limits those that take part further, where the type does: a SELECT of their sequences. `stamp` is when the piece is being
+    written: it tells its rows from those that an earlier run has written.
     """
 
     batch: int
     first: int
     last: int
     only: Sql | None = None
+    stamp: datetime | None = None
 
     def where(self, alias: str, status: tuple[str, ...] | None = EFFECTIVE) -> Sql:
         """Return the condition that a row belongs to the piece, is not excluded and stands so."""
@@ -42,6 +45,13 @@ class Piece:
                 text += f" AND {alias}.sequence IN ({self.only.text})"
                 params = (*params, *self.only.params)
         return Sql(text, params)
+
+    def written(self, alias: str) -> Sql:
+        """Return the condition that a row is one of those that are written now."""
+        if self.stamp is None:
+            raise ValueError("The piece is not being written.")
+        where = self.where(alias, (RowStatus.APPLIED,))
+        return Sql(f"{where.text} AND {alias}.applied_at = %s", (*where.params, self.stamp))
 
 
 def column(row_model: type[models.Model], row_field: str) -> str:

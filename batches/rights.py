@@ -16,7 +16,7 @@ from .states import ACTIVE, ONLY_READS, VERB, RowAction, RowStatus, RunKind, Run
 from .touched import rights_needed, runs_of, untracked
 
 # Verbs that write the rows into production, whatever else they do.
-EXECUTES = frozenset({"execute", "resume"})
+EXECUTES = frozenset({"execute", "resume", "retry"})
 
 
 def permission(model: type[BatchBase], verb: Verb) -> str:
@@ -175,6 +175,8 @@ def why_not(
         return reason or missing_right(handler, verb, user, present)
     if reason is None and verb == "execute":
         reason = missing_right(handler, verb, user, present) or why_not_execute(handler, present)
+    if reason is None and verb == "retry":
+        reason = why_not_retry(handler) or missing_right(handler, verb, user, rows=failed_rows(handler))
     if reason is None and verb == "close" and not unwritten_rows(handler).exists():
         reason = _("Every row that took part was written; nothing is left to close.")
     if reason is None and verb == "revert":
@@ -208,6 +210,15 @@ def why_not_resume(handler: BatchHandler, run: Run | None) -> str | None:
     return None
 
 
+def why_not_retry(handler: BatchHandler) -> str | None:
+    """Return why no row is tried again (a sentence), or None: some failed, and no row is left that was not reached."""
+    if not failed_rows(handler).exists():
+        return _("No row failed.")
+    if pending_rows(handler).exists():
+        return _("Some rows were not reached yet; go on with them first, or close the batch.")
+    return None
+
+
 def why_not_revert(handler: BatchHandler) -> str | None:
     """Return why the batch can't be undone (a sentence), or None: only what the journal saw can be."""
     models = untracked(handler)
@@ -224,6 +235,11 @@ def unwritten_rows(handler: BatchHandler) -> Any:
     """Return the rows that were to be written and are not: those that an execution did not reach, could not or must not write."""
     met = Q(status__in=[RowStatus.CONFLICT, RowStatus.FAILED], removed=False)
     return handler.rows().filter(met | Q(pk__in=pending_rows(handler).values("pk")))
+
+
+def failed_rows(handler: BatchHandler) -> Any:
+    """Return the rows that production refused."""
+    return handler.rows().filter(status=RowStatus.FAILED, removed=False)
 
 
 def pending_rows(handler: BatchHandler) -> Any:

@@ -20,8 +20,9 @@ from . import again, filling, journal, rights, sql
 from .chunked import Chunks, end_in_part, rows_by_status
 from .conf import conf
 from .exceptions import BatchError, Interrupted, LeaseLost, Paused, RunFailed, Stopped
-from .execution import execute_piece, mark_executed, must_be_confirmed
+from .execution import execute_piece, mark_executed, must_be_confirmed, take_up, tries_again
 from .handlers import BatchHandler
+from .ingest import last_sequence
 from .lease import Keeper, NoKeeper, claim, owner_name
 from .log import Door, log
 from .longwork import CLEAN_UP, LONG_WORK
@@ -215,6 +216,9 @@ class Runner:
 
     def _execute(self, handler: BatchHandler) -> None:
         must_be_confirmed(handler, self.run)
+        take_up(handler, self.run, 1, last_sequence(handler))
+        if tries_again(self.run):
+            self.allowed(handler)
         for piece in filling.pieces(handler, self.keeper):
             execute_piece(handler, piece, self.run)
             self.keeper.progress(piece.last)

@@ -290,7 +290,19 @@ VERBS: tuple[Verb, ...] = (
             "Let a paused run go on, or write the rows that were left when an execution ended in part."
         ),
     ),
-    Verb("retry", gettext_lazy("Try again"), (S.EXECUTED,), S.EXECUTED, "execute", S.EXECUTING, built=False),
+    Verb(
+        "retry",
+        gettext_lazy("Try again"),
+        (S.EXECUTED,),
+        S.EXECUTED,
+        "execute",
+        S.EXECUTING,
+        S.EXECUTED,
+        RunKind.EXECUTE,
+        meaning=gettext_lazy(
+            "Write the rows that failed, as they are; what was changed since review stays as it is."
+        ),
+    ),
     Verb("carry_on", gettext_lazy("Carry on"), (S.EXECUTED,), S.EXECUTED, "add", built=False),
     Verb(
         "close",

@@ -6,6 +6,7 @@ review become conflicts, the others are marked and then written. Nobody's change
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import models, transaction
@@ -19,8 +20,6 @@ from .sql import Sql, quote
 from .states import RowStatus
 
 __all__ = ["Piece", "Writer", "constant_default"]
-
-APPLIED = (RowStatus.APPLIED,)
 
 
 class _Taken(Exception):
@@ -75,6 +74,8 @@ class Writer:
             self.conflicts.mark_taken(piece, refused)
         if on_conflict == "stop" and self._count(piece, (RowStatus.CONFLICT,)):
             return {}
+        # Rows that an earlier run has written lie in the same range where a batch goes on: they are not written twice.
+        piece = replace(piece, stamp=sql.fetch(self.using, "SELECT clock_timestamp()")[0][0])
         creating = self._mark(piece)
         for target in self.targets.values():
             new = creating.get(target.to, 0)
@@ -101,7 +102,7 @@ class Writer:
 
     def _linked(self, piece: Piece, target: Target) -> int:
         """Return how many rows that are written have a target, be it new or old."""
-        where = piece.where("r", APPLIED)
+        where = piece.written("r")
         text = f"SELECT count(r.{quote(target.link)}) FROM {self.rows} r WHERE {where.text}"
         return int(sql.fetch(self.using, text, where.params)[0][0])
 
@@ -169,8 +170,8 @@ class Writer:
             )[0]
         sql.run(
             self.using,
-            f"UPDATE {self.rows} r SET status = 'applied', applied_at = {self.now}{''.join(sets)} WHERE {where.text}",
-            (*params, *where.params),
+            f"UPDATE {self.rows} r SET status = 'applied', applied_at = %s{''.join(sets)} WHERE {where.text}",
+            (piece.stamp, *params, *where.params),
         )
         return {target.to: number for target, number in zip(creating, numbers, strict=True)}
 
@@ -241,7 +242,7 @@ class Writer:
         columns, values, params = self._insert_values(target)
         pk, link = sql.pk_column(target.model), f"r.{quote(target.link)}"
         there = f"LEFT JOIN {sql.table(target.model)} t ON t.{pk} = {link}"
-        where = piece.where("r", APPLIED)
+        where = piece.written("r")
         fresh = f"{where.text} AND {link} IS NOT NULL AND t.{pk} IS NULL"
         written = sql.run(
             self.using,
@@ -268,7 +269,7 @@ class Writer:
             for f in target.model._meta.concrete_fields
             if getattr(f, "auto_now", False)
         ]
-        where = piece.where("r", APPLIED)
+        where = piece.written("r")
         sql.run(
             self.using,
             f"UPDATE {sql.table(target.model)} t SET {', '.join(sets)} FROM {self.rows} r"
@@ -277,7 +278,7 @@ class Writer:
         )
 
     def _delete(self, target: Target, piece: Piece) -> None:
-        where, condition = piece.where("r", APPLIED), self._rows_where(target.delete_when)
+        where, condition = piece.written("r"), self._rows_where(target.delete_when)
         sql.run(
             self.using,
             f"DELETE FROM {sql.table(target.model)} t USING {self.rows} r"

@@ -13,7 +13,7 @@ from .mend import drop_record, mend_record
 from .proposals import answers
 from .readings import must_be_answered, read_as, set_reading
 from .rows import edit_row, exclude, include
-from .runs import execute, pause, populate, refresh, resume, revert, start, stop, work
+from .runs import execute, pause, populate, refresh, resume, retry, revert, start, stop, work
 from .values import forget_value, map_values
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "refresh",
     "repopulate",
     "resume",
+    "retry",
     "revert",
     "set_reading",
     "settle",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,14 +12,17 @@ from django.utils.translation import gettext as _
 
 from .. import rights, sql
 from ..background import carry_on
+from ..choosing import choose
 from ..conf import conf
 from ..exceptions import Forbidden, Refused
+from ..execution import reasons
 from ..ingest import last_sequence
 from ..lease import owner_name
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, Run
 from ..runner import Runner
 from ..states import VERB, RunKind, RunState
+from ..words import whole
 from .base import Change, changing
 
 # A run that somebody works on, or will, and of whom nothing was asked yet.
@@ -132,6 +135,30 @@ def execute(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | N
 def revert(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | None = None) -> Run:
     """Undo an executed batch now, in this process; `revision` is the one that was shown. Raises Refused, RunFailed."""
     return work(batch, start(batch, "revert", user, door=door, revision=revision, own=True))
+
+
+def retry(
+    batch: BatchBase,
+    user: Any,
+    chosen: Mapping[str, str] | None = None,
+    *,
+    door: Door = CODE,
+    own: bool = False,
+) -> Run:
+    """Make a run that writes the rows which failed, or those of them that match a filter; return it.
+
+    With `own` this process claims it at once (call `work`). Raises Refused, Forbidden.
+    """
+    with changing(batch, "retry", user, door) as change:
+        failed = choose(change.handler, rights.failed_rows(change.handler), chosen or {})
+        number = failed.count()
+        if not number:
+            raise Refused(_("No row that failed matches the filter."))
+        run = begin(change, "retry", user, door, own=own, params={"retry": dict(chosen or {})})
+        change.comment = _("Tries %(n)s rows again.") % {"n": whole(number)}
+        change.data = {"reasons": reasons(change.handler, failed)}
+    run.refresh_from_db()
+    return run
 
 
 def stop(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:

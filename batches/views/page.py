@@ -72,7 +72,7 @@ def _going_on(batch: Any, user: Any, active: Run | None, data: dict[str, Any]) -
     The figures tell first whether anything is left: to look for it among a million written rows takes a second.
     """
     left = batch.status == Status.EXECUTED and any(data["counts"].get(status) for status in LEFT)
-    offers = {"may_go_on": "resume", "may_close": "close"}
+    offers = {"may_go_on": "resume", "may_retry": "retry", "may_close": "close"}
     return {
         name: (left or (active is not None and verb == "resume"))
         and rights.may(type(batch), verb, user)

@@ -186,7 +186,8 @@ def _close(request: HttpRequest, batch: Any, reason: str) -> str:
 
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
     "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete,
-    "stop": _ask_run("stop"), "pause": _ask_run("pause"), "resume": _ask_run("resume"), "revert": _start("revert"), "close": _close,
+    "stop": _ask_run("stop"), "pause": _ask_run("pause"), "resume": _ask_run("resume"), "retry": _ask_run("retry"),
+    "revert": _start("revert"), "close": _close,
 }  # fmt: skip
 
 

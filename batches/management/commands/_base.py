@@ -25,6 +25,7 @@ from batches.exceptions import BatchError, Refused
 from batches.figures import batch_json, not_rows
 from batches.models import BatchBase, Run
 from batches.registry import find_batch, registry
+from batches.rights import EXECUTES
 from batches.states import RowStatus, RunState, Status
 
 EXIT_REFUSED = 1
@@ -138,7 +139,7 @@ class RunCommand(NumberCommand):
     def work(self, options: dict[str, Any]) -> None:
         """Start the run, and do it unless a worker shall."""
         batch, user = self.batch(options), self.user(options)
-        run = actions.start(batch, self.verb, user, door=self.door(), own=not options["background"])
+        run = self.begin(batch, user, options)
         if not options["background"]:
             self.started = batch, run
             try:
@@ -150,6 +151,10 @@ class RunCommand(NumberCommand):
                 self.fail(str(error), EXIT_IN_PART)
         self.show(batch, options)
         self.conclude(batch, run)
+
+    def begin(self, batch: BatchBase, user: Any, options: dict[str, Any]) -> Run:
+        """Make the run."""
+        return actions.start(batch, self.verb, user, door=self.door(), own=not options["background"])
 
     def interrupted(self) -> None:
         """End after Ctrl-C; what was done before is not denied."""
@@ -179,7 +184,7 @@ class RunCommand(NumberCommand):
             self.fail(run.error, EXIT_IN_PART if ended_in_part(batch, run) else EXIT_REFUSED)
         if run.state == RunState.PAUSED:
             self.fail(_("It was paused; it goes on when somebody presses “Go on” on its page."), EXIT_IN_PART)
-        if batch.status == Status.EXECUTED and self.verb == "execute":
+        if batch.status == Status.EXECUTED and self.verb in EXECUTES:
             left = [RowStatus.CONFLICT, RowStatus.FAILED]
             handler = registry.for_model(type(batch))(batch)
             if handler.rows().filter(status__in=left).exists():
