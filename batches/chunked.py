@@ -18,10 +18,11 @@ from django.utils.translation import gettext as _
 from . import journal, rights, sql
 from .conf import conf
 from .exceptions import BatchError, LeaseLost, Paused, RunFailed, Stopped
-from .execution import execute_piece, failure_of, mark_executed, must_be_confirmed, take_up, to_be_retried
+from .execution import execute_piece, failure_of, mark_executed, must_be_confirmed
 from .handlers import BatchHandler
 from .models import Run, RunStep
 from .states import RowStatus, RunState
+from .takeup import take_up, to_be_taken_up
 from .words import whole
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Chunks:
     def _parked(self, first: int, last: int) -> list[int]:
         """Return the rows of a range that failed in an earlier run and are not for this one."""
         failed = rights.failed_rows(self.handler).filter(sequence__range=(first, last))
-        mine = to_be_retried(self.handler, self.run).filter(sequence__range=(first, last))
+        mine = to_be_taken_up(self.handler, self.run).filter(sequence__range=(first, last))
         return list(failed.exclude(pk__in=mine.values("pk")).values_list("sequence", flat=True))
 
     def _count_failed(self, first: int, last: int, before: list[int]) -> None:

@@ -10,15 +10,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import rights, sql
-from .choosing import choose
+from . import rights
 from .exceptions import RunFailed
 from .handlers import BatchHandler
 from .log import user_name
 from .models import Run
-from .pipeline import status_of
 from .signals import rows_written
 from .states import RowStatus, Status
+from .takeup import takes_up
 from .writes import Piece
 
 logger = logging.getLogger("batches")
@@ -26,43 +25,14 @@ logger = logging.getLogger("batches")
 
 def must_be_confirmed(handler: BatchHandler, run: Run) -> None:
     """Raise RunFailed where the batch can't be executed as it is, or is not what was confirmed."""
-    # Rows that failed take part only once they are taken up again.
-    present = {"failed"} if tries_again(run) else None
+    # Rows that failed or were undone take part only once they are taken up again.
+    present = {"again"} if takes_up(run) else None
     reason = rights.why_not_execute(handler, present)
     if reason:
         raise RunFailed(reason)
     expected = run.params.get("revision")
     if expected is not None and expected != handler.batch.revision:
         raise RunFailed(_("The batch changed since you confirmed; look at it again."))
-
-
-def tries_again(run: Run) -> bool:
-    """Tell whether a run is about rows that failed before."""
-    return "retry" in run.params
-
-
-def to_be_retried(handler: BatchHandler, run: Run) -> Any:
-    """Return the rows that failed and are to be tried again; none in a run that is not about them."""
-    rows = rights.failed_rows(handler)
-    return choose(handler, rows, run.params["retry"]) if tries_again(run) else rows.none()
-
-
-def take_up(handler: BatchHandler, run: Run, first: int, last: int) -> None:
-    """Let rows of a range that failed take part again, without what was said of the failure, in the caller's transaction."""
-    if not tries_again(run):
-        return
-    table, pk = sql.table(handler.row_model), sql.pk_column(handler.row_model)
-    rows = sql.compiled(
-        to_be_retried(handler, run).order_by().filter(sequence__range=(first, last)).values_list("pk"),
-        handler.using,
-    )
-    # Only an execution says that a row must be fixed and lets it take part: one with such a finding at review did not.
-    kept = "jsonb_path_query_array(COALESCE(r.issues, '[]'::jsonb), '$[*] ? (@.severity != \"error\")')"
-    sql.run(
-        handler.using,
-        f"UPDATE {table} r SET issues = {kept}, status = {status_of(kept, 'r.action')} WHERE r.{pk} IN ({rows.text})",
-        rows.params,
-    )
 
 
 def execute_piece(handler: BatchHandler, piece: Piece, run: Run) -> None:
@@ -99,13 +69,6 @@ def failure_of(handler: BatchHandler, row: Any) -> str:
     return "; ".join(handler.message(entry) for entry in row.issues or [])
 
 
-def reasons(handler: BatchHandler, rows: Any, limit: int = 20) -> list[dict[str, Any]]:
-    """Return what stands on the first of some rows that were not written: for the log, as another try takes it off."""
-    return [
-        {"row": row.sequence, "text": failure_of(handler, row)} for row in rows.order_by("sequence")[:limit]
-    ]
-
-
 def mark_executed(handler: BatchHandler, user: Any) -> None:
     """Note on the batch that it is executed, when and by whom; the caller saves it."""
     batch = handler.batch
@@ -113,6 +76,7 @@ def mark_executed(handler: BatchHandler, user: Any) -> None:
     batch.executed = timezone.now()
     batch.executed_by = user
     batch.executed_by_name = user_name(user)[:150]
+    batch.reverted, batch.reverted_by, batch.reverted_by_name = None, None, ""
 
 
 def _announce(handler: BatchHandler, piece: Piece, run: Run) -> None:

@@ -12,11 +12,23 @@ from django.utils.translation import gettext as _
 from .handlers import BatchHandler
 from .models import BatchBase, Event, Run
 from .registry import registry
-from .states import ACTIVE, ONLY_READS, VERB, RowAction, RowStatus, RunKind, RunState, Status, Verb, refusal
+from .states import (
+    ACTIVE,
+    ONLY_READS,
+    VERB,
+    WRITTEN,
+    RowAction,
+    RowStatus,
+    RunKind,
+    RunState,
+    Status,
+    Verb,
+    refusal,
+)
 from .touched import rights_needed, runs_of, untracked
 
 # Verbs that write the rows into production, whatever else they do.
-EXECUTES = frozenset({"execute", "resume", "retry"})
+EXECUTES = frozenset({"execute", "resume", "retry", "reapply"})
 
 
 def permission(model: type[BatchBase], verb: Verb) -> str:
@@ -175,8 +187,9 @@ def why_not(
         return reason or missing_right(handler, verb, user, present)
     if reason is None and verb == "execute":
         reason = missing_right(handler, verb, user, present) or why_not_execute(handler, present)
-    if reason is None and verb == "retry":
-        reason = why_not_retry(handler) or missing_right(handler, verb, user, rows=failed_rows(handler))
+    if reason is None and verb in TAKES_UP:
+        rows = TAKES_UP[verb](handler)
+        reason = why_not_take_up(handler, verb, rows) or missing_right(handler, verb, user, rows=rows)
     if reason is None and verb == "close" and not unwritten_rows(handler).exists():
         reason = _("Every row that took part was written; nothing is left to close.")
     if reason is None and verb == "revert":
@@ -210,10 +223,10 @@ def why_not_resume(handler: BatchHandler, run: Run | None) -> str | None:
     return None
 
 
-def why_not_retry(handler: BatchHandler) -> str | None:
-    """Return why no row is tried again (a sentence), or None: some failed, and no row is left that was not reached."""
-    if not failed_rows(handler).exists():
-        return _("No row failed.")
+def why_not_take_up(handler: BatchHandler, verb: str, rows: Any) -> str | None:
+    """Return why no row takes part again (a sentence), or None: some failed or were undone, and none is left that was not reached."""
+    if not rows.exists():
+        return _("No row failed.") if verb == "retry" else _("Nothing of this batch was undone.")
     if pending_rows(handler).exists():
         return _("Some rows were not reached yet; go on with them first, or close the batch.")
     return None
@@ -226,7 +239,7 @@ def why_not_revert(handler: BatchHandler) -> str | None:
         return _("%(models)s have no history here, so what was written to them cannot be undone.") % {
             "models": ", ".join(models)
         }
-    if not handler.rows().filter(status=RowStatus.APPLIED).exists():
+    if not handler.rows().filter(status__in=WRITTEN).exists():
         return _("No row was written, so there is nothing to undo.")
     return None
 
@@ -240,6 +253,15 @@ def unwritten_rows(handler: BatchHandler) -> Any:
 def failed_rows(handler: BatchHandler) -> Any:
     """Return the rows that production refused."""
     return handler.rows().filter(status=RowStatus.FAILED, removed=False)
+
+
+def undone_rows(handler: BatchHandler) -> Any:
+    """Return the rows that were written and undone."""
+    return handler.rows().filter(status=RowStatus.REVERTED, removed=False)
+
+
+# Verb -> the rows that take part again.
+TAKES_UP = {"retry": failed_rows, "reapply": undone_rows}
 
 
 def pending_rows(handler: BatchHandler) -> Any:

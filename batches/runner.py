@@ -20,7 +20,7 @@ from . import again, filling, journal, rights, sql
 from .chunked import Chunks, end_in_part, rows_by_status
 from .conf import conf
 from .exceptions import BatchError, Interrupted, LeaseLost, Paused, RunFailed, Stopped
-from .execution import execute_piece, mark_executed, must_be_confirmed, take_up, tries_again
+from .execution import execute_piece, mark_executed, must_be_confirmed
 from .handlers import BatchHandler
 from .ingest import last_sequence
 from .lease import Keeper, NoKeeper, claim, owner_name
@@ -30,6 +30,7 @@ from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
 from .refusals import database_reason, database_sentence, validation_sentence
 from .registry import find_batch, registry
 from .states import ONLY_READS, VERB, RowStatus, RunKind, RunState, Status
+from .takeup import take_up, takes_up
 
 logger = logging.getLogger("batches")
 TRIES = 3
@@ -217,7 +218,7 @@ class Runner:
     def _execute(self, handler: BatchHandler) -> None:
         must_be_confirmed(handler, self.run)
         take_up(handler, self.run, 1, last_sequence(handler))
-        if tries_again(self.run):
+        if takes_up(self.run):
             self.allowed(handler)
         for piece in filling.pieces(handler, self.keeper):
             execute_piece(handler, piece, self.run)

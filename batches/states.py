@@ -45,6 +45,7 @@ class RowStatus(TextChoices):
 # A row takes part in an execution when it stands so and is not excluded.
 EFFECTIVE = (RowStatus.OK, RowStatus.WARNING)
 BEFORE = (RowStatus.OK, RowStatus.WARNING, RowStatus.ERROR, RowStatus.UNCHANGED)
+WRITTEN = (RowStatus.APPLIED, RowStatus.KEPT)  # an undo is about both: what was kept may be put back later
 # Common statuses are left out of the partial index over the others.
 COMMON = (RowStatus.OK, RowStatus.UNCHANGED, RowStatus.APPLIED)
 
@@ -299,9 +300,7 @@ VERBS: tuple[Verb, ...] = (
         S.EXECUTING,
         S.EXECUTED,
         RunKind.EXECUTE,
-        meaning=gettext_lazy(
-            "Write the rows that failed, as they are; what was changed since review stays as it is."
-        ),
+        meaning=gettext_lazy("Write the rows that failed, as they are."),
     ),
     Verb("carry_on", gettext_lazy("Carry on"), (S.EXECUTED,), S.EXECUTED, "add", built=False),
     Verb(
@@ -333,7 +332,12 @@ VERBS: tuple[Verb, ...] = (
         S.EXECUTED,
         "execute",
         S.EXECUTING,
-        built=False,
+        S.REVERTED,
+        RunKind.EXECUTE,
+        button=True,
+        meaning=gettext_lazy(
+            "Write again what was undone; what was changed since the undo is not overwritten."
+        ),
     ),
     Verb("clone", gettext_lazy("Copy"), tuple(S), None, "add", built=False),
     Verb(

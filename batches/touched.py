@@ -12,9 +12,9 @@ from .models import Link, Run
 from .states import RunKind
 
 
-def runs_of(batch: int, using: str) -> list[int]:
-    """Return the runs by which a batch wrote into production."""
-    runs = Run.objects.using(using).filter(batch_id=batch, kind=RunKind.EXECUTE)
+def runs_of(batch: int, using: str, kind: str = RunKind.EXECUTE) -> list[int]:
+    """Return the runs by which a batch wrote into production, or took back what it had written."""
+    runs = Run.objects.using(using).filter(batch_id=batch, kind=kind)
     return list(runs.order_by("pk").values_list("pk", flat=True))
 
 
@@ -34,6 +34,11 @@ def row_links(handler: Any) -> dict[str, type[models.Model]]:
         return {t.to: t.model for t in handler.targets.values() if not t.shared}
     fields = handler.row_model._meta.concrete_fields
     return {f.name: f.related_model for f in fields if isinstance(f, Link)}
+
+
+def all_links(handler: Any) -> dict[str, type[models.Model]]:
+    """Return every link of a row to something that it may write, also to what several rows share: link -> model."""
+    return {target.to: target.model for target in handler.targets.values()} or row_links(handler)
 
 
 def untracked(handler: Any) -> list[str]:

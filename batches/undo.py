@@ -8,19 +8,21 @@ what it deleted comes back with its key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import journal, sql
+from . import journal, rights, sql
+from .choosing import choose
 from .handlers import BatchHandler
 from .log import user_name
 from .models import Run
-from .sql import quote
-from .states import RowStatus, Status
-from .touched import row_links, runs_of
+from .sql import Sql, quote
+from .states import WRITTEN, RowStatus, RunKind, Status
+from .touched import all_links, row_links, runs_of
 from .undo_model import IN_USE, KEPT, UNDO, Kept, ModelUndo, foreign_keys
 
 
@@ -47,14 +49,46 @@ def touched_models(runs: list[int], using: str) -> list[type[models.Model]]:
 
 
 class Undo:
-    """The undo of one batch, in the caller's transaction."""
+    """The undo of one batch, or of those of its rows that match a filter, in the caller's transaction."""
 
-    def __init__(self, handler: BatchHandler) -> None:
+    def __init__(self, handler: BatchHandler, chosen: Mapping[str, str] | None = None) -> None:
         self.handler = handler
         self.using = handler.using
-        self.runs = runs_of(handler.batch.pk, self.using)
-        touched = touched_models(self.runs, self.using)
-        self.parts = [ModelUndo(model, n, self.runs, self.using) for n, model in enumerate(touched)]
+        self.chosen = chosen or {}
+        runs = runs_of(handler.batch.pk, self.using)
+        undone = runs_of(handler.batch.pk, self.using, RunKind.REVERT)
+        self.parts: list[ModelUndo] = []
+        for model in touched_models(runs, self.using):
+            only = self._only(model) if self.chosen else Sql("TRUE")
+            if only is not None:
+                self.parts.append(ModelUndo(model, len(self.parts), runs, self.using, undone, only))
+
+    def rows(self) -> Any:
+        """Return the rows that are undone: what was kept once may be put back now."""
+        return choose(self.handler, self.handler.rows().order_by().filter(status__in=WRITTEN), self.chosen)
+
+    def _only(self, model: type[models.Model]) -> Sql | None:
+        """Return the condition that an object with the key e.pk belongs to chosen rows and to no others; None where none can."""
+        table = sql.table(self.handler.row_model)
+        pk = sql.pk_column(self.handler.row_model)
+        mine = sql.compiled(self.rows().values_list("pk"), self.using)
+        columns = [
+            quote(self.handler.row_model._meta.get_field(link).column)  # type: ignore[union-attr]
+            for link, other in all_links(self.handler).items()
+            if other is model
+        ]
+        if not columns:
+            return None
+        key = f"e.{sql.pk_column(model)}"
+        of_mine = [f"{key} IN (SELECT r.{c} FROM {table} r WHERE r.{pk} IN ({mine.text}))" for c in columns]
+        of_others = [
+            f"{key} NOT IN (SELECT r.{c} FROM {table} r WHERE r.batch_id = %s AND r.status IN (%s, %s)"
+            f" AND r.{c} IS NOT NULL AND r.{pk} NOT IN ({mine.text}))"
+            for c in columns
+        ]
+        params: tuple[Any, ...] = (*mine.params,) * len(columns)
+        params += (self.handler.batch.pk, *WRITTEN, *mine.params) * len(columns)
+        return Sql(f"({' OR '.join(of_mine)}) AND {' AND '.join(of_others)}", params)
 
     def plan(self) -> None:
         """Lock the objects and find out what becomes of each."""
@@ -79,6 +113,15 @@ class Undo:
 
     def _mark_rows(self) -> None:
         rows = sql.table(self.handler.row_model)
+        # As a rule no row was kept before; what was said of one then may be true no longer.
+        again = self.rows().filter(status=RowStatus.KEPT)
+        if again.exists():
+            mine = sql.compiled(again.values_list("pk"), self.using)
+            said = "jsonb_path_query_array(COALESCE(r.issues, '[]'::jsonb), '$[*] ? (!(@.code starts with \"undo_\"))')"
+            text = f"UPDATE {rows} r SET status = %s, issues = {said} WHERE r.{sql.pk_column(self.handler.row_model)} IN ({mine.text})"
+            sql.run(self.using, text, (RowStatus.APPLIED, *mine.params))
+        chosen = sql.compiled(self.rows().values_list("pk"), self.using) if self.chosen else Sql("")
+        limit = f" AND r.{sql.pk_column(self.handler.row_model)} IN ({chosen.text})" if self.chosen else ""
         by_model = {part.model: part for part in self.parts}
         for link, model in row_links(self.handler).items():
             part = by_model.get(model)
@@ -91,10 +134,11 @@ class Undo:
                 " jsonb_build_object('code', CASE WHEN u.outcome = 'in_use' THEN 'undo_in_use' WHEN u.field = ''"
                 " THEN 'undo_touched' ELSE 'undo_changed' END, 'field', '', 'severity', 'warning', 'params',"
                 " jsonb_build_object('field', u.field, 'was', u.was, 'now', u.now, 'who', u.who)))"
-                f" FROM {part.table} u WHERE r.batch_id = %s AND r.status IN (%s, %s) AND r.{column} = u.pk AND u.outcome <> %s",
-                [RowStatus.KEPT, self.handler.batch.pk, RowStatus.APPLIED, RowStatus.KEPT, UNDO],
+                f" FROM {part.table} u WHERE r.batch_id = %s AND r.status IN (%s, %s) AND r.{column} = u.pk"
+                f" AND u.outcome <> %s{limit}",
+                [RowStatus.KEPT, self.handler.batch.pk, *WRITTEN, UNDO, *chosen.params],
             )
-        self.handler.rows().order_by().filter(status=RowStatus.APPLIED).update(status=RowStatus.REVERTED)
+        self.rows().filter(status=RowStatus.APPLIED).update(status=RowStatus.REVERTED)
 
     def counts(self) -> dict[str, int]:
         """Return outcome -> objects of all models."""
@@ -114,28 +158,42 @@ class Undo:
 
 def revert(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
     """Undo a batch in the run's transaction; return what the log says of it."""
-    undo = Undo(handler)
+    undo = Undo(handler, run.params.get("filter"))
     undo.plan()
     keeper.check()
     undo.write()
     counts = undo.counts()
-    batch: Any = handler.batch
-    batch.status = Status.REVERTED
-    batch.reverted, batch.reverted_by = timezone.now(), run.requested_by
-    batch.reverted_by_name = user_name(run.requested_by)[:150]
+    _mark_batch(handler, run, whole=not undo.chosen)
     said = _("%(undone)d objects were put back, %(kept)d kept as changed since, %(used)d in use.") % {
         "undone": counts[UNDO], "kept": counts[KEPT], "used": counts[IN_USE],
     }  # fmt: skip
     return {"objects": counts, "said": said}
 
 
-def preview(handler: BatchHandler, limit: int = 50) -> tuple[dict[str, int], list[Kept]]:
+def _mark_batch(handler: BatchHandler, run: Run, *, whole: bool) -> None:
+    """Note on the batch where it is now: as long as a row is written, it is executed, unless all was to be undone."""
+    batch: Any = handler.batch
+    if not whole and handler.rows().filter(status__in=WRITTEN).exists():
+        batch.status = Status.EXECUTED
+        return
+    if any(run.is_chunked for run in Run.objects.filter(batch_id=batch.pk, kind=RunKind.EXECUTE)):
+        # What an execution had not reached is not reached any more.
+        reason = _("The batch was undone before this row was reached.")
+        rights.pending_rows(handler).order_by().update(status=RowStatus.LEFT, removed_reason=reason)
+    batch.status = Status.REVERTED
+    batch.reverted, batch.reverted_by = timezone.now(), run.requested_by
+    batch.reverted_by_name = user_name(run.requested_by)[:150]
+
+
+def preview(
+    handler: BatchHandler, limit: int = 50, chosen: Mapping[str, str] | None = None
+) -> tuple[dict[str, int], list[Kept]]:
     """Return outcome -> objects as an undo would find them now, and the first that it would keep; nothing is changed or locked.
 
     What refers to something that the batch created is found only while it is undone.
     """
     with transaction.atomic(using=handler.using):
-        undo = Undo(handler)
+        undo = Undo(handler, chosen)
         for part in undo.parts:
             part.plan(all_objects=False)
         counts, kept = undo.counts(), undo.kept(limit)

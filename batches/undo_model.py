@@ -11,7 +11,7 @@ from django.db import models
 
 from . import journal, sql
 from .models import Run
-from .sql import quote
+from .sql import Sql, quote
 
 UNDO, KEPT, IN_USE = "undo", "kept", "in_use"
 
@@ -38,7 +38,16 @@ class Kept:
 class ModelUndo:
     """The part of an undo that is about one model, with a temporary table of the objects: what becomes of each."""
 
-    def __init__(self, model: type[models.Model], number: int, runs: list[int], using: str) -> None:
+    def __init__(
+        self,
+        model: type[models.Model],
+        number: int,
+        runs: list[int],
+        using: str,
+        undone: list[int],
+        only: Sql,
+    ) -> None:
+        """`runs` wrote, `undone` took back what was written before them; `only` limits the objects, over events e."""
         self.model = model
         self.using = using
         self.runs = runs
@@ -46,6 +55,11 @@ class ModelUndo:
         self.target = sql.table(model)
         self.events = sql.table(journal.event_model(model))
         self.pk = sql.pk_column(model)
+        self.mine = Sql(f"e.pgh_run = ANY(%s) AND {only.text}", (runs, *only.params))
+        if undone:
+            # What was taken back once is as if it had never been written.
+            later = f"SELECT 1 FROM {self.events} y WHERE y.{self.pk} = e.{self.pk} AND y.pgh_run = ANY(%s) AND y.pgh_id > e.pgh_id"
+            self.mine = Sql(f"{self.mine.text} AND NOT EXISTS ({later})", (*self.mine.params, undone))
 
     @cached_property
     def fields(self) -> list[models.Field]:
@@ -65,8 +79,8 @@ class ModelUndo:
         sql.run(
             self.using,
             f"SELECT count(*) FROM (SELECT t.{self.pk} FROM {self.target} t WHERE t.{self.pk} IN"
-            f" (SELECT e.{self.pk} FROM {self.events} e WHERE e.pgh_run = ANY(%s)) ORDER BY t.{self.pk} FOR UPDATE) AS locked",
-            [self.runs],
+            f" (SELECT e.{self.pk} FROM {self.events} e WHERE {self.mine.text}) ORDER BY t.{self.pk} FOR UPDATE) AS locked",
+            self.mine.params,
         )
 
     def plan(self, *, all_objects: bool = True) -> None:
@@ -76,7 +90,7 @@ class ModelUndo:
         `all_objects` leaves those out.
         """
         ours = f"(SELECT e.{self.pk} AS pk, min(e.pgh_id) AS first_id, max(e.pgh_id) AS last_id FROM {self.events} e"
-        ours += f" WHERE e.pgh_run = ANY(%s){'' if all_objects else self._since()} GROUP BY e.{self.pk})"
+        ours += f" WHERE {self.mine.text}{'' if all_objects else self._since()} GROUP BY e.{self.pk})"
         sql.run(self.using, f"DROP TABLE IF EXISTS {self.table}")
         sql.run(
             self.using,
@@ -86,7 +100,7 @@ class ModelUndo:
             f" JOIN {self.events} f ON f.pgh_id = o.first_id JOIN {self.events} l ON l.pgh_id = o.last_id"
             f" LEFT JOIN LATERAL (SELECT x.pgh_id FROM {self.events} x WHERE x.{self.pk} = o.pk AND x.pgh_id > o.last_id"
             " ORDER BY x.pgh_id LIMIT 1) n ON true",
-            [self.runs] if all_objects else [self.runs, self.runs, self.runs],
+            [*self.mine.params, *([] if all_objects else [self.runs, self.runs])],
         )
         sql.run(self.using, f"CREATE INDEX ON {self.table} (pk)")
         sql.run(self.using, f"ANALYZE {self.table}")
@@ -105,8 +119,8 @@ class ModelUndo:
 
     def objects(self) -> int:
         """Return how many objects the batch wrote to."""
-        text = f"SELECT count(DISTINCT e.{self.pk}) FROM {self.events} e WHERE e.pgh_run = ANY(%s)"
-        return int(sql.fetch(self.using, text, [self.runs])[0][0])
+        text = f"SELECT count(DISTINCT e.{self.pk}) FROM {self.events} e WHERE {self.mine.text}"
+        return int(sql.fetch(self.using, text, self.mine.params)[0][0])
 
     def _who(self, event: str) -> str:
         """Return the SQL of who wrote an event: the person, or the batch."""

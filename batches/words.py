@@ -38,11 +38,12 @@ def completeness(status: str, data: dict[str, Any] | None) -> str:
         if kept:
             return _("Undone in part: %(undone)s put back, %(kept)s kept (changed since)") % words
         return _("Undone: %(undone)s put back") % words
-    written = counts.get(RowStatus.APPLIED, 0)
+    written = counts.get(RowStatus.APPLIED, 0) + counts.get(RowStatus.KEPT, 0)
     left_out = all_records(data) - written - counts.get(RowStatus.UNCHANGED, 0)
     reasons = [
         (counts.get(RowStatus.CONFLICT, 0), _("changed since review")),
         (counts.get(RowStatus.FAILED, 0), _("failed")),
+        (counts.get(RowStatus.REVERTED, 0), _("undone")),
         (counts.get(RowStatus.LEFT, 0), _("left out")),
         (pending(data), _("not yet")),
     ]

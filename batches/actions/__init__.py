@@ -13,7 +13,20 @@ from .mend import drop_record, mend_record
 from .proposals import answers
 from .readings import must_be_answered, read_as, set_reading
 from .rows import edit_row, exclude, include
-from .runs import execute, pause, populate, refresh, resume, retry, revert, start, stop, work
+from .runs import (
+    begin_revert,
+    execute,
+    pause,
+    populate,
+    reapply,
+    refresh,
+    resume,
+    retry,
+    revert,
+    start,
+    stop,
+    work,
+)
 from .values import forget_value, map_values
 
 __all__ = [
@@ -26,6 +39,7 @@ __all__ = [
     "answers",
     "answers_of",
     "begin_again",
+    "begin_revert",
     "bulk_change",
     "change_options",
     "close",
@@ -49,6 +63,7 @@ __all__ = [
     "populate",
     "put_back",
     "read_as",
+    "reapply",
     "refresh",
     "repopulate",
     "resume",

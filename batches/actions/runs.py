@@ -15,15 +15,15 @@ from ..background import carry_on
 from ..choosing import choose
 from ..conf import conf
 from ..exceptions import Forbidden, Refused
-from ..execution import reasons
 from ..ingest import last_sequence
 from ..lease import owner_name
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, Run
 from ..runner import Runner
-from ..states import VERB, RunKind, RunState
+from ..states import VERB, WRITTEN, RowStatus, RunKind, RunState
+from ..takeup import of_status, reasons
 from ..words import whole
-from .base import Change, changing
+from .base import Change, changing, handler_of
 
 # A run that somebody works on, or will, and of whom nothing was asked yet.
 GOING = (RunState.RUNNING, RunState.INTERRUPTED)
@@ -37,6 +37,7 @@ def start(
     door: Door = CODE,
     revision: int | None = None,
     own: bool = False,
+    params: dict[str, Any] | None = None,
 ) -> Run:
     """Move the batch into the working state of `verb` and make its run; of many at once, one wins.
 
@@ -47,7 +48,7 @@ def start(
     if entry.run is None:
         raise ValueError(f"{verb!r} is no long work; call its own function.")
     with changing(batch, verb, user, door, revision=revision) as change:
-        run = begin(change, verb, user, door, own=own)
+        run = begin(change, verb, user, door, own=own, params=params)
         change.comment = _("Started.")
     run.refresh_from_db()
     return run
@@ -132,9 +133,33 @@ def execute(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | N
     return work(batch, start(batch, "execute", user, door=door, revision=revision, own=True))
 
 
-def revert(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | None = None) -> Run:
-    """Undo an executed batch now, in this process; `revision` is the one that was shown. Raises Refused, RunFailed."""
-    return work(batch, start(batch, "revert", user, door=door, revision=revision, own=True))
+def revert(
+    batch: BatchBase,
+    user: Any,
+    chosen: Mapping[str, str] | None = None,
+    *,
+    door: Door = CODE,
+    revision: int | None = None,
+) -> Run:
+    """Undo an executed batch now, or those of its rows that match a filter, in this process. Raises Refused, RunFailed."""
+    return work(batch, begin_revert(batch, user, chosen, door=door, revision=revision, own=True))
+
+
+def begin_revert(
+    batch: BatchBase,
+    user: Any,
+    chosen: Mapping[str, str] | None = None,
+    *,
+    door: Door = CODE,
+    revision: int | None = None,
+    own: bool = False,
+) -> Run:
+    """Make the run of an undo, of all rows or of those that match a filter; `revision` is the one that was shown. Raises Refused."""
+    handler = handler_of(batch, user)
+    if chosen and not choose(handler, handler.rows().filter(status__in=WRITTEN), chosen).exists():
+        raise Refused(_("No row that is written matches the filter."))
+    params = {"filter": dict(chosen)} if chosen else None
+    return start(batch, "revert", user, door=door, revision=revision, own=own, params=params)
 
 
 def retry(
@@ -149,14 +174,44 @@ def retry(
 
     With `own` this process claims it at once (call `work`). Raises Refused, Forbidden.
     """
-    with changing(batch, "retry", user, door) as change:
-        failed = choose(change.handler, rights.failed_rows(change.handler), chosen or {})
-        number = failed.count()
+    return _take_up(batch, "retry", RowStatus.FAILED, user, chosen, door, own)
+
+
+def reapply(
+    batch: BatchBase,
+    user: Any,
+    chosen: Mapping[str, str] | None = None,
+    *,
+    door: Door = CODE,
+    own: bool = False,
+) -> Run:
+    """Make a run that writes again what was undone, or those of its rows that match a filter; return it.
+
+    With `own` this process claims it at once (call `work`). Raises Refused, Forbidden.
+    """
+    return _take_up(batch, "reapply", RowStatus.REVERTED, user, chosen, door, own)
+
+
+def _take_up(
+    batch: BatchBase,
+    verb: str,
+    status: RowStatus,
+    user: Any,
+    chosen: Mapping[str, str] | None,
+    door: Door,
+    own: bool,
+) -> Run:
+    with changing(batch, verb, user, door) as change:
+        rows = choose(change.handler, of_status(change.handler, status), chosen or {})
+        number = rows.count()
         if not number:
-            raise Refused(_("No row that failed matches the filter."))
-        run = begin(change, "retry", user, door, own=own, params={"retry": dict(chosen or {})})
-        change.comment = _("Tries %(n)s rows again.") % {"n": whole(number)}
-        change.data = {"reasons": reasons(change.handler, failed)}
+            raise Refused(_("No row that could be written again matches the filter."))
+        params = {"again": {"status": status.value, "filter": dict(chosen or {})}}
+        run = begin(change, verb, user, door, own=own, params=params)
+        change.comment = _("Writes %(n)s rows again.") % {"n": whole(number)}
+        change.data = {"rows": number, "filter": dict(chosen or {})}
+        if status == RowStatus.FAILED:
+            change.data["reasons"] = reasons(change.handler, rows)
     run.refresh_from_db()
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import models
 
 from .. import actions
 from ..exceptions import Refused
@@ -29,6 +30,40 @@ class UndoLaws(Ground):
         assert self.snapshot() == before, "After the undo, production is not as it was before the batch."
         left = batch.rows.filter(status=RowStatus.APPLIED).count()
         assert not left, f"{left} rows still count as written after the undo."
+
+    def test_undone_can_be_written_again(self, user: Any) -> None:
+        """Undone and applied again, production says what it said after the execution, and can be undone once more."""
+        batch = self.made(user)
+        before = self.snapshot()
+        actions.execute(batch, user)
+        if untracked(self.handler(batch)):
+            return
+        executed, stood = self._contents(), self._stands(batch)
+        actions.revert(batch, user)
+        actions.work(batch, actions.reapply(batch, user, own=True))
+        assert self._stands(batch) == stood, "The rows do not stand as after the execution."
+        assert self._contents() == executed, "Production is not as after the execution."
+        actions.revert(batch, user)
+        assert self.snapshot() == before, (
+            "After the second undo, production is not as it was before the batch."
+        )
+
+    def _stands(self, batch: Any) -> dict[int, str]:
+        return dict(batch.rows.order_by().values_list("sequence", "status"))
+
+    def _contents(self) -> dict[str, list[str]]:
+        """Return what production says, without keys and times, which are new where something was made anew."""
+        found: dict[str, list[str]] = {}
+        for model in self.production_models():
+            names = [
+                field.attname
+                for field in model._meta.concrete_fields
+                if not (field.primary_key or field.is_relation or isinstance(field, models.DateField))
+            ]
+            found[model._meta.label] = sorted(
+                str(values) for values in model._base_manager.values_list(*names)
+            )
+        return found
 
     def test_undo_keeps_a_later_edit(self, user: Any) -> None:
         """What somebody changed after the execution stays as it is; the row that wrote it is kept and says why."""

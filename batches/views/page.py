@@ -103,6 +103,10 @@ def review_context(
         and bool(editable_fields(handler)),
         "may_add_row": review and rights.why_not(batch, "add_row", request.user, looked=True) is None,
         "may_read_again": review and rights.why_not(batch, "repopulate", request.user, looked=True) is None,
+        "may_undo_some": active is None
+        and batch.status == Status.EXECUTED
+        and bool(found.active)
+        and rights.may(type(batch), "revert", request.user),
         "review": review,
         "downloads": [
             (kind.upper(), reverse(f"batches:rows_{kind}", args=[batch.pk])) for kind in ("csv", "xlsx")

@@ -18,12 +18,12 @@ from ..forms import ExecuteForm, ReasonForm
 from ..handlers import BatchHandler
 from ..models import Run
 from ..states import VERB, VERBS, Verb
-from ..undo import preview
 from ..words import action_word, left_out, must_type_number, whole
 from .base import View, batch_page, batch_url, go, header, must_have_right, render, told
+from .undo import undo_page
 
 # Where a button leads to a question first; the others are done when pressed.
-ASKS = {"execute", "withdraw", "delete", "revert", "close"}
+ASKS = {"execute", "withdraw", "delete", "revert", "reapply", "close"}
 
 
 def buttons(
@@ -84,34 +84,6 @@ def execute(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
         causes=[g | {"n_words": whole(g["n"])} for g in data["issues"] if g["severity"] == "error"],
     )  # fmt: skip
     return render(request, "execute.html", context)
-
-
-@require_http_methods(["GET", "POST"])
-@batch_page
-def revert(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
-    """Say what undoing will put back and what it will keep, and why; do it when that is confirmed."""
-    must_have_right(request, handler, "revert")
-    reason = actions.why_not(batch, "revert", request.user)
-    if reason:
-        return told(request, BatchError(reason), batch_url(batch))
-    if request.method == "POST":
-        try:
-            revision = int(request.POST.get("revision", ""))
-            actions.start(batch, "revert", request.user, door=actions.PAGE, revision=revision)
-        except ValueError:
-            return told(
-                request, BatchError(_("Look at what will be undone, then confirm.")), batch_url(batch)
-            )
-        except BatchError as error:
-            return told(request, error, batch_url(batch))
-        return go(request, batch_url(batch))
-    counts, kept = preview(handler)
-    context = header(
-        batch, handler, verb=VERB["revert"], subtitle=VERB["revert"].label, revision=batch.revision, kept=kept,
-        undo_words=whole(counts["undo"]), kept_words=whole(counts["kept"]),
-        more_words=whole(counts["kept"] - len(kept)) if counts["kept"] > len(kept) else "",
-    )  # fmt: skip
-    return render(request, "revert.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -187,7 +159,8 @@ def _close(request: HttpRequest, batch: Any, reason: str) -> str:
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
     "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete,
     "stop": _ask_run("stop"), "pause": _ask_run("pause"), "resume": _ask_run("resume"), "retry": _ask_run("retry"),
-    "revert": _start("revert"), "close": _close,
+    "reapply": _ask_run("reapply"),
+    "revert": _ask_run("begin_revert"), "close": _close,
 }  # fmt: skip
 
 
@@ -196,7 +169,7 @@ def verb_page(verb: str) -> View:
     if verb == "execute":
         return execute
     if verb == "revert":
-        return revert
+        return undo_page
     page: Any = ask if verb in ASKS else press
 
     def view(request: HttpRequest, number: int) -> HttpResponseBase:

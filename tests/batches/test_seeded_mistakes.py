@@ -88,6 +88,11 @@ class ExecuteForgetsItsRun(DoubleHandler):
         super().execute(rows)
 
 
+class ExecuteTakesWhatWasWrittenForDone(DoubleHandler):
+    def execute(self, rows):
+        super().execute(rows.filter(applied_at=None))
+
+
 class ExecuteSignsForAnother(DoubleHandler):
     """What it writes belongs to another run, so that an undo does not see what happened to it since."""
 
@@ -139,6 +144,7 @@ MISTAKES = [
     (PopulateSwallowsErrors, toys.TestDeclaredChange, "fault_in_populate_leaves_nothing"),
     (ExecuteSwallowsErrors, toys.TestRowHooks, "fault_in_execute_leaves_all_or_nothing"),
     (ExecuteForgetsItsRun, toys.TestWholeHooks, "undone_is_as_before"),
+    (ExecuteTakesWhatWasWrittenForDone, toys.TestWholeHooks, "undone_can_be_written_again"),
     (ExecuteSignsForAnother, toys.TestWholeHooks, "undo_keeps_a_later_edit"),
     (ExecuteTakesExcludedRows, toys.TestWholeHooks, "excluded_rows_never_take_part"),
     (ExecuteTakesRowsWithErrors, toys.TestWholeHooks, "rows_with_errors_never_take_part"),

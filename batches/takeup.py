@@ -1,0 +1,73 @@
+"""Rows of an executed batch that take part in another run: those that failed, and those that were undone.
+
+Such a run is an execution like the first one. A row stands as it did until the transaction that writes it, so that whatever dies
+leaves it written, or standing as before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import rights, sql
+from .choosing import choose
+from .handlers import BatchHandler
+from .models import Run
+from .pipeline import status_of
+from .sql import quote
+from .states import RowStatus
+
+# Only an execution says that a row must be fixed and lets it take part: one with such a finding at review did not.
+KEPT = "jsonb_path_query_array(COALESCE(r.issues, '[]'::jsonb), '$[*] ? (@.severity != \"error\")')"
+
+
+def takes_up(run: Run) -> bool:
+    """Tell whether a run is about rows that stood differently before."""
+    return "again" in run.params
+
+
+def of_status(handler: BatchHandler, status: str) -> Any:
+    """Return the rows that can be taken up: those that failed, or those that were undone."""
+    return rights.undone_rows(handler) if status == RowStatus.REVERTED else rights.failed_rows(handler)
+
+
+def to_be_taken_up(handler: BatchHandler, run: Run) -> Any:
+    """Return the rows that a run takes up; none in one that is not about such rows."""
+    if not takes_up(run):
+        return handler.rows().none()
+    again = run.params["again"]
+    return choose(handler, of_status(handler, again["status"]), again["filter"])
+
+
+def take_up(handler: BatchHandler, run: Run, first: int, last: int) -> None:
+    """Let rows of a range take part again, without what was said of their failure, in the caller's transaction."""
+    if not takes_up(run):
+        return
+    table, pk = sql.table(handler.row_model), sql.pk_column(handler.row_model)
+    found = to_be_taken_up(handler, run).order_by().filter(sequence__range=(first, last))
+    rows = sql.compiled(found.values_list("pk"), handler.using)
+    for target in handler.targets.values():
+        if target.creates:
+            # What the undo took away is made anew.
+            there = f"SELECT 1 FROM {sql.table(target.model)} t WHERE t.{sql.pk_column(target.model)} = r.{quote(target.link)}"
+            sql.run(
+                handler.using,
+                f"UPDATE {table} r SET {quote(target.link)} = NULL WHERE r.{pk} IN ({rows.text})"
+                f" AND r.{quote(target.link)} IS NOT NULL AND NOT EXISTS ({there})",
+                rows.params,
+            )
+    sql.run(
+        handler.using,
+        f"UPDATE {table} r SET issues = {KEPT}, status = {status_of(KEPT, 'r.action')} WHERE r.{pk} IN ({rows.text})",
+        rows.params,
+    )
+
+
+def reasons(handler: BatchHandler, rows: Any, limit: int = 20) -> list[dict[str, Any]]:
+    """Return what stands on the first of some rows: for the log, as another try takes it off."""
+    return [
+        {"row": row.sequence, "text": text} for row, text in _said(handler, rows.order_by("sequence")[:limit])
+    ]
+
+
+def _said(handler: BatchHandler, rows: Any) -> list[tuple[Any, str]]:
+    return [(row, "; ".join(handler.message(entry) for entry in row.issues or [])) for row in rows]

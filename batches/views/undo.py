@@ -1,0 +1,59 @@
+"""The page before an undo: what goes back, and what is kept and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from .. import actions
+from ..exceptions import BatchError, Refused
+from ..filters import RowFilter
+from ..grid import visible_rows
+from ..handlers import BatchHandler
+from ..states import VERB
+from ..undo import preview
+from ..words import whole
+from .base import batch_page, batch_url, go, header, must_have_right, render, told
+from .rows import said
+
+
+@require_http_methods(["GET", "POST"])
+@batch_page
+def undo_page(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
+    """Say what undoing the batch, or its rows that match a filter, will put back and keep; do it when that is confirmed."""
+    must_have_right(request, handler, "revert")
+    reason = actions.why_not(batch, "revert", request.user)
+    if reason:
+        return told(request, BatchError(reason), batch_url(batch))
+    query = QueryDict(request.POST.get("filter", "")) if request.method == "POST" else request.GET
+    found = RowFilter(query, handler, visible_rows(handler, request.user))
+    if any(name not in found.base_filters for name in query) or not found.is_valid():
+        return told(
+            request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
+        )
+    try:
+        if request.method == "POST":
+            revision = _revision(request)
+            actions.begin_revert(batch, request.user, found.active, door=actions.PAGE, revision=revision)
+            return go(request, batch_url(batch))
+        counts, kept = preview(handler, chosen=found.active)
+    except BatchError as error:
+        return told(request, error, batch_url(batch, found.query()))
+    context = header(
+        batch, handler, verb=VERB["revert"], subtitle=VERB["revert"].label, revision=batch.revision, kept=kept,
+        undo_words=whole(counts["undo"]), kept_words=whole(counts["kept"]), said=said(found), filter_query=found.query(),
+        more_words=whole(counts["kept"] - len(kept)) if counts["kept"] > len(kept) else "",
+        back_url=batch_url(batch, found.query()),
+    )  # fmt: skip
+    return render(request, "revert.html", context)
+
+
+def _revision(request: HttpRequest) -> int:
+    """Return the revision that was looked at. Raises Refused where nothing was."""
+    try:
+        return int(request.POST.get("revision", ""))
+    except ValueError:
+        raise Refused(_("Look at what will be undone, then confirm.")) from None
