@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "APPROVE_BY_COMMAND": False,
     # More rows than that are changed or saved by a run, not while somebody waits for a page.
     "AT_ONCE_ROWS": 5_000,
+    # With that many rows or more, a type that asks proposes to execute in chunks.
+    "CHUNKS_FROM_ROWS": 50_000,
     # Rows shown on one page of the grid.
     "PAGE_ROWS": 50,
 }

@@ -48,14 +48,14 @@ def execute_piece(handler: BatchHandler, piece: Piece, run: Run) -> None:
     if handler.on_conflict == "stop":
         conflicts = bad.filter(status=RowStatus.CONFLICT).count()
         if conflicts:
-            if handler.atomic:
+            if not run.is_chunked:
                 text = _(
                     "%(n)d rows were changed since review, so nothing was written. Check the batch again."
                 )
             else:
                 text = _("%(n)d of the next rows were changed since review, so the run ended before them.")
             raise RunFailed(text % {"n": conflicts})
-    if handler.atomic and handler.on_error == "stop":
+    if not run.is_chunked and handler.on_error == "stop":
         failed = bad.filter(status=RowStatus.FAILED).first()
         if failed is not None:
             raise RunFailed(

@@ -15,12 +15,13 @@ from ..background import carry_on
 from ..choosing import choose
 from ..conf import conf
 from ..exceptions import Forbidden, Refused
+from ..handlers import BatchHandler
 from ..ingest import last_sequence
 from ..lease import owner_name
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, Run
 from ..runner import Runner
-from ..states import VERB, WRITTEN, RowStatus, RunKind, RunState
+from ..states import VERB, WRITTEN, RowStatus, RunKind, RunState, Status
 from ..takeup import of_status, reasons
 from ..words import whole
 from .base import Change, changing, handler_of
@@ -38,24 +39,33 @@ def start(
     revision: int | None = None,
     own: bool = False,
     params: dict[str, Any] | None = None,
+    in_chunks: bool | None = None,
 ) -> Run:
     """Move the batch into the working state of `verb` and make its run; of many at once, one wins.
 
     With `own` this process claims the run at once (call `work`), else a task for it is enqueued in the same transaction.
+    `in_chunks` says how to execute a type that asks.
     Raises Refused or Forbidden.
     """
     entry = VERB[verb]
     if entry.run is None:
         raise ValueError(f"{verb!r} is no long work; call its own function.")
     with changing(batch, verb, user, door, revision=revision) as change:
-        run = begin(change, verb, user, door, own=own, params=params)
+        run = begin(change, verb, user, door, own=own, params=params, in_chunks=in_chunks)
         change.comment = _("Started.")
     run.refresh_from_db()
     return run
 
 
 def begin(
-    change: Change, verb: str, user: Any, door: Door, *, own: bool, params: dict[str, Any] | None = None
+    change: Change,
+    verb: str,
+    user: Any,
+    door: Door,
+    *,
+    own: bool,
+    params: dict[str, Any] | None = None,
+    in_chunks: bool | None = None,
 ) -> Run:
     """Make the run of a verb inside `changing`, and let a worker or this process have it. Raises Refused."""
     entry = VERB[verb]
@@ -71,7 +81,7 @@ def begin(
                 params={
                     "back": batch.status,
                     "revision": batch.revision,
-                    **_way(change, verb),
+                    **_way(change, verb, in_chunks),
                     **(params or {}),
                 },
             )
@@ -87,11 +97,24 @@ def begin(
     return run
 
 
-def _way(change: Change, verb: str) -> dict[str, Any]:
+def _way(change: Change, verb: str, in_chunks: bool | None) -> dict[str, Any]:
     """Return how the rows will be written, frozen now: all at once, or in chunks up to the row that is the last one by now."""
-    if VERB[verb].run != RunKind.EXECUTE or change.handler.atomic:
+    if VERB[verb].run != RunKind.EXECUTE:
         return {}
-    return {"chunked": True, "last": last_sequence(change.handler)}
+    handler = change.handler
+    if handler.atomic != "ask" or in_chunks is None:
+        in_chunks = proposes_chunks(handler)
+    return {"chunked": True, "last": last_sequence(handler)} if in_chunks else {}
+
+
+def proposes_chunks(handler: BatchHandler) -> bool:
+    """Tell whether a batch is written in chunks where nobody decides: as the type says, as it was begun, or for its many rows."""
+    if handler.atomic != "ask":
+        return not handler.atomic
+    before = Run.objects.filter(batch_id=handler.batch.pk, kind=RunKind.EXECUTE).order_by("-pk").first()
+    if before is not None and handler.batch.status != Status.REVIEW:
+        return before.is_chunked
+    return last_sequence(handler) >= conf("CHUNKS_FROM_ROWS")
 
 
 def _claim_own(run: Run) -> None:
@@ -128,9 +151,17 @@ def refresh(batch: BatchBase, user: Any, *, door: Door = CODE) -> Run:
     return work(batch, start(batch, "refresh", user, door=door, own=True))
 
 
-def execute(batch: BatchBase, user: Any, *, door: Door = CODE, revision: int | None = None) -> Run:
+def execute(
+    batch: BatchBase,
+    user: Any,
+    *,
+    door: Door = CODE,
+    revision: int | None = None,
+    in_chunks: bool | None = None,
+) -> Run:
     """Put the batch into production now, in this process; `revision` is the one that was confirmed. Raises Refused, RunFailed."""
-    return work(batch, start(batch, "execute", user, door=door, revision=revision, own=True))
+    run = start(batch, "execute", user, door=door, revision=revision, own=True, in_chunks=in_chunks)
+    return work(batch, run)
 
 
 def revert(

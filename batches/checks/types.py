@@ -13,7 +13,7 @@ from .common import error
 
 # What may stand there, as far as it is built.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "atomic": (True, False),
+    "atomic": (True, False, "ask"),
     "on_conflict": ("skip", "stop"),
     "on_error": ("stop", "skip"),
     "write": ("sql", "model"),

@@ -77,19 +77,44 @@ class ReasonForm(forms.Form):
             self.fields["reason"].label = label
 
 
+# In chunks? -> what that means to the person who decides.
+WAYS = {
+    False: gettext_lazy(
+        "All at once: everything is written or nothing, and nobody else can change these objects meanwhile."
+    ),
+    True: gettext_lazy(
+        "In chunks: others go on working, and it can be paused. What is written stays if it is stopped."
+    ),
+}
+
+
 class ExecuteForm(forms.Form):
     """What was confirmed: the revision that was looked at, and how much is left out where that is much."""
 
     revision = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
-    def __init__(self, data: Any, figures: dict[str, Any], revision: int) -> None:
-        super().__init__(data, initial={"revision": revision})
+    def __init__(
+        self, data: Any, figures: dict[str, Any], revision: int, in_chunks: bool | None = None
+    ) -> None:
+        """`in_chunks` is what is proposed where the person decides."""
+        super().__init__(data, initial={"revision": revision, "way": "chunks" if in_chunks else "once"})
+        if in_chunks is not None:
+            self.fields["way"] = forms.ChoiceField(
+                label=_("How"),
+                choices=[("once", WAYS[False]), ("chunks", WAYS[True])],
+                widget=forms.RadioSelect,
+            )
         self.number = left_out(figures)["total"]
         if must_type_number(figures):
             self.fields["number"] = forms.CharField(
                 label=_("Type how many are left out"), max_length=20,
                 widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
             )  # fmt: skip
+
+    @property
+    def in_chunks(self) -> bool | None:
+        """Return what was chosen; None where nobody was asked."""
+        return self.cleaned_data["way"] == "chunks" if "way" in self.fields else None
 
     def clean_number(self) -> int:
         """Return the number that was typed. Raises ValidationError if it is another."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from django import forms
 from django.db import models
@@ -40,8 +40,8 @@ class Proposal(NamedTuple):
 class BatchHandler(Declarations):
     """One batch type. Declare what it reads, looks up, finds and changes; override a hook where that is not enough."""
 
-    # How it is executed.
-    atomic: ClassVar[bool] = True
+    # How it is executed: all rows in one transaction, in chunks (False), or as the person who confirms decides ("ask").
+    atomic: ClassVar[bool | Literal["ask"]] = True
     on_conflict: ClassVar[str] = "skip"
     on_error: ClassVar[str] = "stop"
 

@@ -65,11 +65,17 @@ def execute(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
     if reason:
         return told(request, BatchError(reason), batch_url(batch))
     data = figures(batch, request.user)
-    form = ExecuteForm(request.POST if request.method == "POST" else None, data, batch.revision)
+    proposed = actions.proposes_chunks(handler) if handler.atomic == "ask" else None
+    form = ExecuteForm(request.POST if request.method == "POST" else None, data, batch.revision, proposed)
     if request.method == "POST" and form.is_valid():
         try:
             actions.start(
-                batch, "execute", request.user, door=actions.PAGE, revision=form.cleaned_data["revision"]
+                batch,
+                "execute",
+                request.user,
+                door=actions.PAGE,
+                revision=form.cleaned_data["revision"],
+                in_chunks=form.in_chunks,
             )
         except BatchError as error:
             return told(request, error, batch_url(batch))

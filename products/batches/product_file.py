@@ -159,6 +159,7 @@ class ProductFileHandler(BatchHandler):
     """Creates and changes products, their regular prices and vendor costs."""
 
     key = "product_file"
+    atomic = "ask"
     title = _("Product file")
     description = _("A vendor's or your own price book: new products, changed products, prices and costs.")
     model = ProductFileBatch

@@ -144,6 +144,7 @@ class VendorCatalogHandler(BatchHandler):
     """Brings the costs of one vendor up to date with that vendor's list."""
 
     key = "vendor_catalog"
+    atomic = "ask"
     title = _("Vendor catalog")
     description = _("One vendor's list: new, dearer and cheaper costs, and what the vendor no longer has.")
     model = VendorCatalogBatch
