@@ -33,6 +33,13 @@ DEFAULTS: dict[str, Any] = {
     "CHUNKS_FROM_ROWS": 50_000,
     # Rows shown on one page of the grid.
     "PAGE_ROWS": 50,
+    # Days after its end (executed, undone, withdrawn) that a batch keeps its rows and files, and its part of the history of
+    # production; and the days in which nothing of an executed batch may go, so that it can be undone.
+    "KEEP_ROWS_DAYS": 365,
+    "KEEP_JOURNAL_DAYS": 1095,
+    "UNDO_DAYS": 90,
+    # Key of a type -> days of "rows", "journal" or "undo" that differ for it.
+    "KEEP_BY_TYPE": {},
 }
 
 

@@ -16,6 +16,7 @@ from .files.uses import columns_of
 from .handlers import BatchHandler
 from .models import BatchBase, Run, Summary, Unreadable
 from .registry import registry
+from .retention import gone_sentence, held_sentence
 from .rights import scope_key
 from .states import EFFECTIVE, RowAction, RowStatus, Severity
 from .words import whole
@@ -26,6 +27,9 @@ SEVERITY_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
 
 def figures(batch: BatchBase, user: Any = None) -> dict[str, Any]:
     """Return counts (row status -> n), actions, excluded, total and grouped findings of what `user` may see."""
+    gone = batch.ref.kept_figures()
+    if gone is not None:
+        return gone
     handler = registry.for_model(type(batch))(batch, user=user)
     scope = handler.scope(user) if user is not None else Q()
     key = scope_key(scope)
@@ -172,7 +176,7 @@ def not_rows(batch: BatchBase) -> str:
 
 def rows_added(batch: BatchBase) -> int:
     """Return how many rows of a batch made from a file are no record of it: added by hand, or by the type."""
-    if batch.records is None:
+    if batch.records is None or batch.ref.is_purged:
         return 0
     handler = registry.for_model(type(batch))(batch)
     return int(handler.rows().order_by().filter(source_row=None).count())
@@ -192,6 +196,8 @@ def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
         "created_by": batch.created_by_name,
         "executed": batch.executed.isoformat() if batch.executed else None,
         "executed_by": batch.executed_by_name,
+        "held": held_sentence(batch.ref) if batch.ref.is_held else None,
+        "purged": gone_sentence(batch.ref) if batch.ref.is_purged else None,
         "file": getattr(batch, "original_name", ""),
         "mapping": getattr(batch, "mapping", {}),
         "not_read": not_read(batch),

@@ -39,6 +39,8 @@ class Entry:
     changes: tuple[FieldChange, ...]
     run: int | None
     user: str
+    # Later entries were removed, so that what it changed cannot be told any more.
+    gap: bool = False
 
     @property
     def label(self) -> str:
@@ -83,14 +85,16 @@ def history(obj: models.Model, limit: int = 50, before: int | None = None) -> li
     for row in rows:
         old = {} if row["pgh_label"] == journal.INSERT else row
         new = {journal.INSERT: row, journal.UPDATE: later or {}, journal.DELETE: {}}[row["pgh_label"]]
+        gap = row["pgh_gap"] and row["pgh_label"] == journal.UPDATE
         entries.append(
             Entry(
                 id=row["pgh_id"],
                 when=row["pgh_created_at"],
                 action=row["pgh_label"],
-                changes=tuple(words.changes(old, new)),
+                changes=() if gap else tuple(words.changes(old, new)),
                 run=row["pgh_run"],
                 user=row["pgh_user"] or "",
+                gap=gap,
             )
         )
         later = row

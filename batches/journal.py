@@ -17,8 +17,11 @@ from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models.functions import Cast, NullIf
 
+from .sql import PURGING
+
 RUN_SETTING = "batches.run"
 USER_SETTING = "batches.user"
+PURGE_SETTING, ENTRY_SETTING = "batches.retention", "batches.retention_entry"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
 
 # Of a column of the journal: each would cost at every write, or change whenever the model's words do.
@@ -45,15 +48,13 @@ DROPPED_OPTIONS = frozenset(
     }
 )
 
-# A purge says so in its transaction, as it does for the log; nobody else changes what was recorded.
-RETENTION = "IF current_setting('batches.retention', true) = 'purge' THEN RETURN {row}; END IF;\n"
-KEPT = RETENTION.format(row="CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END") + (
-    "RAISE EXCEPTION 'The journal % is append-only: % is refused.', TG_TABLE_NAME, TG_OP;"
-)
-NOT_EMPTIED = RETENTION.format(row="NULL") + (
+# A purge says so in its transaction and in the log; nobody else changes what was recorded.
+RETENTION = f"IF {PURGING} THEN RETURN NULL; END IF;\n"
+KEPT = RETENTION + "RAISE EXCEPTION 'The journal % is append-only: % is refused.', TG_TABLE_NAME, TG_OP;"
+NOT_EMPTIED = RETENTION + (
     "RAISE EXCEPTION 'The table % is journalled, which TRUNCATE would pass by: it is refused. Use DELETE.', TG_TABLE_NAME;"
 )
-JOURNAL_NOT_EMPTIED = RETENTION.format(row="NULL") + (
+JOURNAL_NOT_EMPTIED = RETENTION + (
     "RAISE EXCEPTION 'The journal % is append-only: TRUNCATE is refused.', TG_TABLE_NAME;"
 )
 
@@ -76,6 +77,8 @@ class JournalEvent(pghistory.models.Event):
         null=True, db_default=Cast(_setting(RUN_SETTING), models.BigIntegerField())
     )
     pgh_user = models.TextField(null=True, db_default=_setting(USER_SETTING))
+    # Later entries were removed by a purge, so what this write made of the row cannot be told from the next one.
+    pgh_gap = models.BooleanField(db_default=False)
 
     class Meta:
         abstract = True
@@ -95,7 +98,12 @@ def _no_truncate(func: str) -> pgtrigger.Trigger:
 def _append_only() -> pgtrigger.Trigger:
     """Refuse to change and to remove what was recorded."""
     return pgtrigger.Trigger(
-        name="append_only", operation=pgtrigger.Update | pgtrigger.Delete, when=pgtrigger.Before, func=KEPT
+        name="append_only",
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        when=pgtrigger.Before,
+        # Once a statement, so that a purge of a million entries looks at the log's a few times only.
+        level=pgtrigger.Statement,
+        func=KEPT,
     )
 
 
@@ -240,3 +248,13 @@ def _set_local(name: str, value: str, using: str) -> str:
             [name, value, name],
         )
         return str(cursor.fetchone()[0])
+
+
+@contextmanager
+def purging(entry: int, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """Let the block remove what was recorded; `entry` of the log, written in this transaction, says what. Else triggers refuse."""
+    _set_local(PURGE_SETTING, "purge", using)
+    _set_local(ENTRY_SETTING, str(entry), using)
+    yield
+    _set_local(PURGE_SETTING, "", using)
+    _set_local(ENTRY_SETTING, "", using)

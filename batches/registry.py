@@ -85,4 +85,5 @@ def find_batch(number: int | str) -> BatchBase:
     batch = registry.get(ref.type).model._default_manager.filter(pk=ref.pk).first()
     if batch is None:
         raise UnknownBatch(_("There is no batch %(number)r.") % {"number": number})
+    batch.ref = ref
     return batch

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from .handlers import BatchHandler
 from .models import BatchBase, Event, Run
 from .registry import registry
+from .retention import KEEPING, why_kept, why_not_purge
 from .states import (
     ACTIVE,
     ONLY_READS,
@@ -179,10 +180,13 @@ def why_not(
     entry = VERB[verb]
     if not (may(handler.model, verb, user) or (verb == "stop" and may_stop(handler.model, user, run))):
         return missing_right(handler, verb, user)
-    reason = refusal(entry, batch.status, running)
+    # A hold is put also on a batch that somebody works on.
+    reason = why_kept(batch.ref, verb) or refusal(entry, batch.status, None if verb in KEEPING else running)
     if reason is None and verb == "stop" and run is not None and run.state == RunState.STOPPING:
         return _("It is stopping already.")
-    if verb in ("pause", "resume"):
+    if reason is None and verb == "purge":
+        return why_not_purge(handler, batch)
+    if verb in ("pause", "resume") and not batch.ref.is_purged:
         reason = why_not_pause(run) if verb == "pause" else why_not_resume(handler, run)
         return reason or missing_right(handler, verb, user, present)
     if reason is None and verb == "execute":

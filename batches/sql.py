@@ -14,6 +14,13 @@ from django.db.models.query import QuerySet
 
 # COPY's text format: what must be escaped, and null.
 NULL = r"\N"
+# The condition under which triggers let what was recorded be changed or removed: the transaction says that it is a purge, and
+# names the entry by which it is in the log. That holds the transaction's number, so that an old entry opens nothing.
+PURGING = (
+    "current_setting('batches.retention', true) = 'purge' AND EXISTS (SELECT 1 FROM batches_event logged WHERE logged.id ="
+    " NULLIF(current_setting('batches.retention_entry', true), '')::bigint AND logged.verb = 'purge'"
+    " AND logged.data ->> 'transaction' = pg_current_xact_id()::text)"
+)
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 

@@ -127,6 +127,9 @@ class Verb:
 
 
 S = Status
+HOLD = gettext_lazy("Keep everything of the batch until it is released, with a reason.")
+RELEASE = gettext_lazy("Take the hold back, with a reason; the batch can be deleted and purged again.")
+PURGE = gettext_lazy("Remove rows, files and history of a batch that ended long ago; its log stays.")
 # In the order in which a batch lives; `built = False` marks a place that a later issue fills: it is shown nowhere.
 VERBS: tuple[Verb, ...] = (
     Verb(
@@ -365,6 +368,16 @@ VERBS: tuple[Verb, ...] = (
         "delete",
         button=True,
         meaning=gettext_lazy("Remove the batch, its rows and its file; the log keeps what was done."),
+    ),
+    Verb("hold", gettext_lazy("Hold"), tuple(S), None, "purge", button=True, meaning=HOLD),
+    Verb("release", gettext_lazy("Release"), tuple(S), None, "purge", button=True, meaning=RELEASE),
+    Verb(
+        "purge",
+        gettext_lazy("Purge"),
+        (S.DRAFT, S.EXECUTED, S.REVERTED, S.WITHDRAWN),
+        None,
+        "purge",
+        meaning=PURGE,
     ),
 )
 VERB = {verb.name: verb for verb in VERBS}

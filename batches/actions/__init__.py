@@ -6,6 +6,7 @@ from .base import CODE, PAGE, TASK, Door, handler_of, why_not
 from .bulk import Changed, bulk_change
 from .downloads import export
 from .groups import put_back, settle
+from .keeping import hold, purge, release
 from .life import close, delete, discard, withdraw
 from .make import change_options, make
 from .mappings import map_columns
@@ -54,6 +55,7 @@ __all__ = [
     "export",
     "forget_value",
     "handler_of",
+    "hold",
     "include",
     "make",
     "map_columns",
@@ -63,10 +65,12 @@ __all__ = [
     "pause",
     "populate",
     "proposes_chunks",
+    "purge",
     "put_back",
     "read_as",
     "reapply",
     "refresh",
+    "release",
     "repopulate",
     "resume",
     "retry",

@@ -66,7 +66,8 @@ def changing(
         with transaction.atomic(using=using):
             _check(batch, verb, user)
             lock_batch(batch, using)
-            fresh: Any = model._default_manager.using(using).filter(pk=batch.pk).first()
+            headers = model._default_manager.using(using).select_related("ref")
+            fresh: Any = headers.filter(pk=batch.pk).first()
             if fresh is None:
                 raise Refused(_("This batch was deleted."))
             _check(fresh, verb, user)

@@ -51,7 +51,7 @@ def check_types(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -
 @register(TAG)
 def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Check the setting BATCHES."""
-    return site.check_settings()
+    return site.check_settings() or site.check_keeping(registry.all())
 
 
 @register(Tags.database)

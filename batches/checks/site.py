@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +11,13 @@ from django.db import connections
 
 from .. import sql
 from ..conf import DEFAULTS, conf
+from ..handlers import BatchHandler
+from ..retention import PARTS, keeping
 from .common import error, warning
 
 CHOICES: dict[str, tuple[Any, ...]] = {"JOURNAL": ("always",)}
 SCHEMA = "batch"
+BY_TYPE = 'a dict such as {"labels": {"rows": 30, "journal": 90, "undo": 7}}, in days above 0'
 
 
 def check_settings() -> list[CheckMessage]:
@@ -55,7 +58,9 @@ def _values(given: dict[str, Any]) -> Iterator[CheckMessage]:
         if key not in DEFAULTS:
             continue
         default = DEFAULTS[key]
-        if isinstance(default, bool):
+        if isinstance(default, dict):
+            wanted, fits = BY_TYPE, _is_by_type(value)
+        elif isinstance(default, bool):
             wanted, fits = "True or False", isinstance(value, bool)
         elif isinstance(default, float):
             wanted, fits = "a number of seconds above 0", _is_number(value, (int, float))
@@ -69,6 +74,41 @@ def _values(given: dict[str, Any]) -> Iterator[CheckMessage]:
                 f"BATCHES[{key!r}] is {value!r}; it must be {wanted}.",
                 f"The default is {default!r}; leave the key out to have it.",
             )
+
+
+def _is_by_type(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(days, dict) and all(part in PARTS and _is_number(n, (int,)) for part, n in days.items())
+        for days in value.values()
+    )
+
+
+def check_keeping(handlers: Iterable[type[BatchHandler]]) -> list[CheckMessage]:
+    """Return which types lose something too early, and which types of the setting there are not."""
+    handlers = list(handlers)
+    found = []
+    for key in sorted(set(conf("KEEP_BY_TYPE")) - {handler.key for handler in handlers}):
+        found.append(
+            warning(
+                5,
+                f"BATCHES['KEEP_BY_TYPE'] names the type {key!r}, which does not exist.",
+                f"Types are: {', '.join(handler.key for handler in handlers) or 'none'}.",
+            )
+        )
+    for handler in handlers:
+        keep = keeping(handler)
+        if not 0 < keep.undo <= keep.rows <= keep.journal:
+            found.append(
+                error(
+                    43,
+                    f"Batches of {handler.key!r} can be undone for {keep.undo} days, keep their rows for {keep.rows} and their"
+                    f" history for {keep.journal}: an undo needs both.",
+                    "Keep the rows at least as long as the undo window, and the history at least as long as the rows:"
+                    " UNDO_DAYS, KEEP_ROWS_DAYS, KEEP_JOURNAL_DAYS and KEEP_BY_TYPE of BATCHES, or the type's attributes.",
+                    handler,
+                )
+            )
+    return found
 
 
 def _is_number(value: Any, kinds: tuple[type, ...]) -> bool:

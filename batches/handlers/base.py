@@ -45,6 +45,11 @@ class BatchHandler(Declarations):
     on_conflict: ClassVar[str] = "skip"
     on_error: ClassVar[str] = "stop"
 
+    # How many days after its end a batch keeps rows and files, its history, and can be undone; None: as the site has it.
+    keep_rows_days: ClassVar[int | None] = None
+    keep_journal_days: ClassVar[int | None] = None
+    undo_days: ClassVar[int | None] = None
+
     def __init__(
         self,
         batch: BatchBase,

@@ -7,9 +7,11 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-REFUSE = """
-IF current_setting('batches.retention', true) = 'purge' THEN
-    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+from ..sql import PURGING
+
+REFUSE = f"""
+IF {PURGING} THEN
+    RETURN NULL;
 END IF;
 RAISE EXCEPTION 'The log of batches is append-only: % is refused.', TG_OP;
 """
@@ -43,6 +45,7 @@ class Event(models.Model):
                 name="append_only",
                 operation=pgtrigger.Update | pgtrigger.Delete,
                 when=pgtrigger.Before,
+                level=pgtrigger.Statement,
                 func=REFUSE,
             ),
             pgtrigger.Trigger(

@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from .. import rights
-from ..exceptions import BatchError, Forbidden, UnknownBatch, UnknownType
+from ..exceptions import BatchError, Forbidden, Refused, UnknownBatch, UnknownType
 from ..handlers import BatchHandler
 from ..models import BatchBase
 from ..registry import find_batch, registry
+from ..retention import KEEPING, gone_sentence, held_sentence
 
 View = Callable[..., HttpResponseBase]
 BIGGEST = 2**63 - 1
@@ -38,18 +39,33 @@ def site_page(view: View) -> View:
 
 
 def batch_page(view: View) -> View:
-    """Give a page its batch and handler: 404 for a number that is none, 403 for those who may not see it."""
+    """Give a page its batch and handler: 404 for a number that is none, 403 for those who may not see it.
+
+    Where the rows are removed, only a page that is marked `of_purged` is shown; the others lead to the batch's own page.
+    """
 
     @wraps(view)
     def wrapped(request: HttpRequest, number: int, *args: Any, **kwargs: Any) -> HttpResponseBase:
         batch = load(request, number)
         handler = registry.for_model(type(batch))(batch, user=request.user)
+        if (
+            batch.ref.is_purged
+            and not getattr(view, "of_purged", False)
+            and kwargs.get("verb") not in KEEPING
+        ):
+            return told(request, Refused(gone_sentence(batch.ref)), batch_url(batch))
         try:
             return view(request, batch, handler, *args, **kwargs)
         except Forbidden as refused:
             raise PermissionDenied(str(refused)) from refused
 
     return wrapped
+
+
+def of_purged(view: View) -> View:
+    """Mark a page that needs no rows, so that it is shown when they are removed."""
+    view.of_purged = True  # type: ignore[attr-defined]
+    return view
 
 
 def load(request: HttpRequest, number: int | str) -> BatchBase:
@@ -107,7 +123,7 @@ def header(batch: BatchBase, handler: BatchHandler, **more: Any) -> dict[str, An
         "batch": batch, "handler": handler, "opts": batch._meta, "type_title": str(handler.title or batch._meta.verbose_name),
         "list_url": reverse(f"admin:{batch._meta.app_label}_{batch._meta.model_name}_changelist"),
         "batch_url": batch_url(batch), "title": str(batch),
-        "may_have_file": rights.may_have_file(handler), **more,
+        "may_have_file": rights.may_have_file(handler), "held": held_sentence(batch.ref) if batch.ref.is_held else "", **more,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from .. import rights
-from ..models import Run, Summary
+from ..models import BatchNumber, Run, Summary
 from ..registry import registry
 from ..rights import scope_key
 from ..states import ACTIVE, ONLY_READS, RunState, Status
@@ -128,8 +128,11 @@ def kept_figures(batches: list[tuple[int, int, Any]], user: Any) -> dict[int, di
         handler: scope_key(handler(handler.model(), user=user).scope(user)) for _n, _r, handler in batches
     }
     wanted = {number: (revision, scopes[handler]) for number, revision, handler in batches}
-    found = Summary.objects.filter(batch_id__in=list(wanted))
+    found = Summary.objects.filter(batch_id__in=list(wanted), batch__purge_begun=None)
     kept = {s.batch_id: s.data for s in found if wanted[s.batch_id] == (s.revision, s.scope)}
+    if len(kept) < len(wanted):
+        gone = BatchNumber.objects.filter(pk__in=wanted.keys() - kept.keys(), purge_begun__isnull=False)
+        kept |= dict(gone.values_list("pk", "figures"))
     # What nobody looked at yet: the counts that the last run left, where nothing changed since.
     missing = [number for number, (_revision, scope) in wanted.items() if number not in kept and not scope]
     # A run that only read tells of an older revision.

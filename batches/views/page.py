@@ -21,10 +21,11 @@ from ..grid import editable_fields, grid_fields, sort_fields, visible_rows, with
 from ..handlers import BatchHandler
 from ..models import Event, Run, Unreadable
 from ..paging import Paging, cursor
+from ..retention import gone_sentence
 from ..states import ACTIVE, RowStatus, RunState, Status
 from ..tables import RowTable, shown
 from ..words import completeness, outcomes, state_css, whole
-from .base import batch_page, header, render
+from .base import batch_page, header, of_purged, render
 from .reading import mapping_context
 from .remedies import remedy_for
 from .rows import said
@@ -39,8 +40,11 @@ SAVED = 10
 
 @require_safe
 @batch_page
+@of_purged
 def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
-    """Show a batch: a draft's mapping, a run's progress, or the rows under review."""
+    """Show a batch: a draft's mapping, a run's progress, the rows under review, or what is left where they are removed."""
+    if batch.ref.is_purged:
+        return _purged(request, batch, handler)
     run = Run.objects.filter(batch_id=batch.pk).order_by("-pk").first()
     active = run if run is not None and run.is_active else None
     events = _events(batch.pk)
@@ -64,6 +68,18 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
     context |= _saved_files(batch, handler, run, context["data"])
     context |= _going_on(batch, request.user, active, context["data"])
     return render(request, "batch.html", context)
+
+
+def _purged(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
+    """Show what is left of a batch whose rows are removed: what it was, its figures and its log."""
+    data = figures(batch)
+    context = header(
+        batch, handler, options=_options(batch, handler), events=_events(batch.pk), gone=gone_sentence(batch.ref),
+        history_gone=batch.ref.journal_purged, state=completeness(batch.status, data), state_css=state_css(batch.status, data),
+        buttons=buttons(batch, handler, request.user, None, data), total_words=whole(data.get("total", 0)),
+        stood=[(status.label, status.value, whole(n)) for status in RowStatus if (n := data["counts"].get(status.value))],
+    )  # fmt: skip
+    return render(request, "purged.html", context)
 
 
 def _going_on(batch: Any, user: Any, active: Run | None, data: dict[str, Any]) -> dict[str, bool]:
@@ -312,6 +328,7 @@ def summary(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
 
 @require_safe
 @batch_page
+@of_purged
 def history(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResponse:
     """Show the whole log of a batch."""
     before = cursor(request.GET.get("before"))

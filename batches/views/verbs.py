@@ -17,13 +17,16 @@ from ..figures import figures
 from ..forms import ExecuteForm, ReasonForm
 from ..handlers import BatchHandler
 from ..models import Run
+from ..retention import KEEPING
 from ..states import VERB, VERBS, Verb
 from ..words import action_word, left_out, must_type_number, whole
 from .base import View, batch_page, batch_url, go, header, must_have_right, render, told
 from .undo import undo_page
 
 # Where a button leads to a question first; the others are done when pressed.
-ASKS = {"execute", "withdraw", "delete", "revert", "reapply", "close"}
+ASKS = {"execute", "withdraw", "delete", "revert", "reapply", "close", "hold", "release"}
+
+ASKS_WHY = {"withdraw", "close", "hold", "release"}
 
 
 def buttons(
@@ -36,6 +39,8 @@ def buttons(
             type(batch), verb.name, user
         ):
             continue
+        if _is_no_matter(batch, verb):
+            continue
         found.append(
             {
                 "name": verb.name, "label": verb.label, "meaning": verb.meaning, "asks": verb.name in ASKS,
@@ -44,6 +49,13 @@ def buttons(
             }
         )  # fmt: skip
     return found
+
+
+def _is_no_matter(batch: Any, verb: Verb) -> bool:
+    """Tell whether a verb makes no sense with the batch, so that nobody need read why it cannot be pressed."""
+    if verb.name in KEEPING:
+        return verb.name == ("hold" if batch.ref.is_held else "release")
+    return bool(batch.ref.is_purged)
 
 
 def _why_not(
@@ -101,7 +113,7 @@ def ask(request: HttpRequest, batch: Any, handler: BatchHandler, verb: str) -> H
     reason = actions.why_not(batch, verb, request.user)
     if reason:
         return told(request, BatchError(reason), batch_url(batch))
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(request.POST if request.method == "POST" else None, required=verb == "hold")
     if request.method == "POST" and form.is_valid():
         try:
             url = DO[verb](request, batch, form.cleaned_data["reason"])
@@ -109,7 +121,7 @@ def ask(request: HttpRequest, batch: Any, handler: BatchHandler, verb: str) -> H
             return told(request, error, batch_url(batch))
         return go(request, url)
     context = header(
-        batch, handler, form=form, verb=entry, subtitle=entry.label, asks_reason=verb in ("withdraw", "close")
+        batch, handler, form=form, verb=entry, subtitle=entry.label, asks_reason=verb in ASKS_WHY
     )
     return render(request, "ask.html", context)
 
@@ -162,11 +174,22 @@ def _close(request: HttpRequest, batch: Any, reason: str) -> str:
     return batch_url(batch)
 
 
+def _hold(request: HttpRequest, batch: Any, reason: str) -> str:
+    actions.hold(batch, request.user, reason=reason, door=actions.PAGE)
+    messages.success(request, _("%(batch)s is held; nothing of it is removed.") % {"batch": batch})
+    return batch_url(batch)
+
+
+def _release(request: HttpRequest, batch: Any, reason: str) -> str:
+    actions.release(batch, request.user, reason=reason, door=actions.PAGE)
+    messages.success(request, _("%(batch)s is no longer held.") % {"batch": batch})
+    return batch_url(batch)
+
+
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
     "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete,
     "stop": _ask_run("stop"), "pause": _ask_run("pause"), "resume": _ask_run("resume"), "retry": _ask_run("retry"),
-    "reapply": _ask_run("reapply"),
-    "revert": _ask_run("begin_revert"), "close": _close,
+    "reapply": _ask_run("reapply"), "revert": _ask_run("begin_revert"), "close": _close, "hold": _hold, "release": _release,
 }  # fmt: skip
 
 

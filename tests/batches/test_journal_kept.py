@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from batches import journal
+from batches.models import Event as Log
 from products.models import Brand
 from tests.toys.models import Thing
 
@@ -39,6 +40,14 @@ def sql(*texts):
             cursor.execute(text)
 
 
+def entry(verb="purge", **data):
+    """Return an entry of the log, by default as a purge in this transaction writes it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text")
+        data = {"transaction": cursor.fetchone()[0]} | data
+    return Log.objects.create(batch=1, type="toy_price", verb=verb, data=data).pk
+
+
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_no_entry_can_be_changed_or_removed(recorded, statement):
     with pytest.raises(DatabaseError, match="journal toys_thingevent is append-only"):
@@ -70,7 +79,24 @@ def test_a_purge_passes_in_its_own_transaction_only(recorded, statement):
     other = "SELECT set_config('batches.retention', 'other', true)"
     with pytest.raises(DatabaseError):
         sql(other, statement)
-    sql("SELECT set_config('batches.retention', 'purge', true)", statement)
+    with transaction.atomic(), journal.purging(entry()):
+        sql(statement)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        sql(statement)
+
+
+@pytest.mark.parametrize(
+    "logged",
+    [{"verb": "delete"}, {"transaction": "1"}, {"transaction": None}, None],
+    ids=["another verb", "another transaction", "no transaction", "no entry"],
+)
+@pytest.mark.parametrize("statement", [*STATEMENTS, "DELETE FROM batches_event"])
+def test_a_purge_that_is_not_in_the_log_is_refused(recorded, statement, logged):
+    """To say that it is a purge is not enough: what goes must stand in the log, by an entry of this very transaction."""
+    number = 0 if logged is None else entry(**logged)
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), journal.purging(number):
+        sql(statement)
+    assert Event.objects.filter(code="T1").count() == recorded
 
 
 @pytest.mark.parametrize("model", journal.tracked_models(), ids=lambda model: model._meta.label)

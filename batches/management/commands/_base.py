@@ -258,6 +258,7 @@ def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:
     if batch.description:
         head += f"  {batch.description}"
     shown = [head]
+    shown += [data[name] for name in ("purged", "held") if data[name]]
     if data["file"]:
         shown.append(
             _("File: %(file)s, %(records)s records") % {"file": data["file"], "records": data["records"]}
