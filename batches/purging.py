@@ -202,10 +202,9 @@ class Purge:
         """Remove the history that the batch's runs wrote, as far as no undo of another batch needs it."""
         for model in journal.tracked_models():
             part = _History(model, self.batch.pk, self.using)
-            for run in self.runs:
-                for first, last in part.ranges(run):
-                    with self.locked():
-                        self._forget(part, run, first, last)
+            for run, first, last in part.ranges(self.runs):
+                with self.locked():
+                    self._forget(part, run, first, last)
             self.gone.needed += part.count(self.runs)
         if not self.gone.needed:
             with self.locked():
@@ -262,14 +261,13 @@ class _History:
         text = f"SELECT count(*) FROM {self.events} e WHERE e.pgh_run = ANY(%s) AND {self._needed()}"
         return int(sql.fetch(self.using, text, [runs, self.batch])[0][0])
 
-    def ranges(self, run: int) -> Iterator[tuple[int, int]]:
-        """Yield ranges of the entries' numbers in which those of a run lie."""
-        text = f"SELECT min(e.pgh_id), max(e.pgh_id) FROM {self.events} e WHERE e.pgh_run = %s"
-        first, last = sql.fetch(self.using, text, [run])[0]
+    def ranges(self, runs: list[int]) -> Iterator[tuple[int, int, int]]:
+        """Yield each run with ranges of numbers in which its entries lie; a run writes most of them one after the other."""
+        text = f"SELECT e.pgh_run, min(e.pgh_id), max(e.pgh_id) FROM {self.events} e WHERE e.pgh_run = ANY(%s) GROUP BY 1 ORDER BY 1"
         step = conf("CHUNK_MAX_ROWS")
-        if first is not None:
+        for run, first, last in sql.fetch(self.using, text, [runs]):
             for begin in range(first, last + 1, step):
-                yield begin, begin + step - 1
+                yield run, begin, begin + step - 1
 
     def _needed(self) -> str:
         """Return the SQL of the condition that another batch, whose rows are there, wrote the object before the entry.

@@ -123,7 +123,8 @@ def header(batch: BatchBase, handler: BatchHandler, **more: Any) -> dict[str, An
         "batch": batch, "handler": handler, "opts": batch._meta, "type_title": str(handler.title or batch._meta.verbose_name),
         "list_url": reverse(f"admin:{batch._meta.app_label}_{batch._meta.model_name}_changelist"),
         "batch_url": batch_url(batch), "title": str(batch),
-        "may_have_file": rights.may_have_file(handler), "held": held_sentence(batch.ref) if batch.ref.is_held else "", **more,
+        "may_have_file": rights.may_have_file(handler),
+        "held": held_sentence(batch.ref) if batch.pk and batch.ref.is_held else "", **more,
     }  # fmt: skip
 
 

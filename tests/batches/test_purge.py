@@ -3,82 +3,28 @@
 import json
 from datetime import timedelta
 from decimal import Decimal
-from io import StringIO
 from pathlib import Path
 
-import pgtrigger
 import pytest
-from django.apps import apps
 from django.core.files.base import ContentFile
-from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from batches import actions, journal
-from batches.exceptions import Forbidden, Refused
+from batches.exceptions import Refused
 from batches.figures import batch_json, figures
 from batches.history import history
 from batches.models import Artifact, BatchNumber, Event, Run, RunStep, Summary, Unreadable
 from batches.purging import Elsewhere
 from batches.registry import find_batch
 from batches.states import RunState
-from batches.testing import make_batch, run_batch
+from batches.testing import make_batch
 from tests.toys.batches import PriceHandler
 from tests.toys.models import PriceRow, Thing, ThingEvent, ThingFileBatch, ThingFileRow
 
+from .aging import BOOK, aged, command, doubled, entries_of, filed
+
 pytestmark = pytest.mark.django_db
-BOOK = b"code,name,price\nT1,one,5\nT9,nine,9\nT8,eight,8,too,many\n"
-
-
-def aged(batch, days, verb="executed"):
-    """Return the batch as if it had ended so many days ago."""
-    moment = timezone.now() - timedelta(days=days)
-    if verb == "touched":
-        with pgtrigger.ignore("batches.Event:append_only"):
-            Event.objects.filter(batch=batch.pk).update(at=moment)
-    type(batch).objects.filter(pk=batch.pk).update(
-        **{"created": moment} if verb == "touched" else {verb: moment}
-    )
-    return find_batch(batch.pk)
-
-
-def doubled(boss, days=0):
-    """Return a batch that doubled the prices so many days ago."""
-    return aged(run_batch("toy_price", user=boss, options={"factor": "2"}), days)
-
-
-def filed(boss, days=0, content=BOOK, run=True):
-    batch = make_batch("toy_file", user=boss, file=ContentFile(content, name="book.csv"))
-    if run:
-        actions.execute(batch, boss)
-        return aged(batch, days)
-    return batch
-
-
-def everything():
-    """Return how many rows each table of the apps has."""
-    return {
-        model._meta.label: model._base_manager.count() for model in apps.get_models() if model._meta.managed
-    }
-
-
-def command(*words):
-    """Return exit code, output and errors of a command."""
-    out, errors = StringIO(), StringIO()
-    try:
-        call_command(*words, stdout=out, stderr=errors)
-    except SystemExit as end:
-        return end.code, out.getvalue(), errors.getvalue()
-    return 0, out.getvalue(), errors.getvalue()
-
-
-def entries_of(batch):
-    runs = list(Run.objects.filter(batch_id=batch.pk).values_list("pk", flat=True))
-    return [
-        e
-        for model in journal.tracked_models()
-        for e in journal.event_model(model)._base_manager.filter(pgh_run__in=runs)
-    ]
 
 
 def test_rows_files_and_then_history_go_and_the_rest_stays(boss, things):
@@ -139,43 +85,6 @@ def test_a_file_that_does_not_go_is_not_forgotten(boss, things):
     (path / "in the way").rmdir()
     actions.purge(find_batch(batch.pk), boss)
     assert (find_batch(batch.pk).ref.purged is None, path.exists()) == (False, False)
-
-
-def test_nothing_goes_inside_the_undo_window_whatever_is_asked(boss, things):
-    batch = doubled(boss, 89)
-    for before in (None, timezone.now(), timezone.now() + timedelta(days=9)):
-        with pytest.raises(Refused, match="inside the undo window until"):
-            actions.purge(batch, boss, before=before)
-    assert command("purge_batches", "--days", "0", "--user", "boss")[0] == 0
-    assert PriceRow.objects.count() == 3
-    actions.revert(batch, boss)
-    assert [int(p) for p in Thing.objects.order_by("pk").values_list("price", flat=True)] == [1, 2, 3]
-    # What was undone just now was not undone long ago.
-    with pytest.raises(Refused, match="inside the undo window until"):
-        actions.purge(aged(batch, 1000), boss)
-
-
-def test_a_given_day_stands_in_for_the_days_of_rows_and_not_for_those_of_history(boss, things):
-    batch = doubled(boss, 100)
-    with pytest.raises(Refused, match="Its rows are kept until"):
-        actions.purge(batch, boss)
-    with pytest.raises(Refused, match=r"It ended on .*, not before the given day"):
-        actions.purge(batch, boss, before=timezone.now() - timedelta(days=101))
-    gone = actions.purge(batch, boss, before=timezone.now() - timedelta(days=99))
-    assert (gone.rows, gone.journal) == (3, 0)
-    with pytest.raises(Refused, match="Its history is kept until"):
-        actions.purge(find_batch(batch.pk), boss, before=timezone.now())
-
-
-def test_a_type_has_days_of_its_own_and_the_site_has_the_last_word(boss, things, settings, monkeypatch):
-    batch = doubled(boss, 20)
-    monkeypatch.setattr(PriceHandler, "undo_days", 5)
-    monkeypatch.setattr(PriceHandler, "keep_rows_days", 10)
-    settings.BATCHES = {"KEEP_BY_TYPE": {"toy_price": {"rows": 30}}}
-    with pytest.raises(Refused, match="Its rows are kept until"):
-        actions.purge(batch, boss)
-    settings.BATCHES = {}
-    assert actions.purge(batch, boss).rows == 3
 
 
 @pytest.mark.parametrize("end", ["draft", "withdrawn"])
@@ -278,62 +187,6 @@ def test_an_undone_batch_says_how_much_it_had_written(boss, things):
     actions.purge(find_batch(batch.pk), boss)
     with pytest.raises(Refused, match="3 had been written"):
         actions.revert(find_batch(batch.pk), boss)
-
-
-def test_rights(boss, nobody, things, django_user_model):
-    from django.contrib.auth.models import Permission
-
-    batch = doubled(boss, 400)
-    for verb in (actions.purge, actions.hold, actions.release):
-        with pytest.raises(Forbidden, match="You have no permission for"):
-            verb(batch, nobody)
-    code, out, errors = command("purge_batches", "--user", "nobody")
-    assert (code, out, "no permission for “Purge”" in errors) == (1, "", True)
-    nobody.user_permissions.add(Permission.objects.get(codename="purge_cleanbatch"))
-    assert command("purge_batches", "--type", "toy_price", "--user", "nobody")[0] == 1
-    code, out, errors = command("purge_batches", "--user", "nobody")
-    assert (code, out.strip(), "no permission to purge them: price batches" in errors) == (
-        0,
-        "Nothing is to be removed.",
-        True,
-    )
-    assert PriceRow.objects.count() == 3
-
-
-def test_a_dry_run_tells_everything_and_changes_nothing(boss, things):
-    going, young, held = doubled(boss, 2000), doubled(boss, 50), doubled(boss, 2000)
-    actions.hold(held, boss, reason="dispute")
-    review = make_batch("toy_price", user=boss)
-    figures(going)
-    before = everything()
-    code, out, _errors = command("purge_batches", "--dry-run", "--user", "boss", "--json")
-    assert code == 0
-    told = {line["number"]: line for line in json.loads(out)}
-    assert {number: line["outcome"] for number, line in told.items()} == {
-        going.pk: "would_purge",
-        young.pk: "stays",
-        held.pk: "stays",
-        review.pk: "stays",
-    }
-    assert (told[going.pk]["rows"], told[going.pk]["journal"], told[going.pk]["why"]) == (3, 3, "")
-    assert "inside the undo window until" in told[young.pk]["why"]
-    assert "dispute" in told[held.pk]["why"]
-    assert command("purge_batches", "--dry-run", "--user", "boss")[0] == 0
-    assert everything() == before
-    assert find_batch(going.pk).ref.is_purged is False
-    code, out, _errors = command("purge_batches", "--user", "boss", "--json")
-    (line,) = json.loads(out)
-    assert (code, line["number"], line["outcome"]) == (0, going.pk, "purged")
-    assert {k: told[going.pk][k] for k in ("rows", "journal", "files")} == {
-        k: line[k] for k in ("rows", "journal", "files")
-    }
-
-
-def test_usage(boss):
-    assert command("purge_batches", "--user", "boss", "--type", "no_such")[0] == 1
-    for wrong in (["--before", "yesterday"], ["--days", "-1"], ["--days", "1", "--before", "2026-01-01"]):
-        with pytest.raises(Exception, match=r"day|number|not allowed"):
-            call_command("purge_batches", *wrong, "--user", "boss", stderr=StringIO())
 
 
 def test_history_that_an_undo_of_another_batch_needs_stays(boss, things):
