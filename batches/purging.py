@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
-from django.db import DatabaseError, models, transaction
+from django.db import DatabaseError, connections, models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -60,9 +61,12 @@ class Purge:
         self.user = user
         self.door = door
         self.gone = Gone()
-        self.runs = list(
-            Run.objects.using(self.using).filter(batch_id=self.batch.pk).values_list("pk", flat=True)
-        )
+
+    @cached_property
+    def runs(self) -> list[int]:
+        """The batch's runs; first asked for when no more can be made."""
+        mine = Run.objects.using(self.using).filter(batch_id=self.batch.pk)
+        return list(mine.order_by("pk").values_list("pk", flat=True))
 
     # ---- what would go
 
@@ -87,13 +91,14 @@ class Purge:
     def locked(self, *, wait: bool = True) -> Iterator[BatchNumber]:
         """A transaction that holds the batch's number, as all work on a batch does. Raises Elsewhere, Vanished, Refused for a hold."""
         numbers = BatchNumber.objects.using(self.using).select_for_update(no_key=True, skip_locked=not wait)
+        limits = {"lock_timeout": "5s", "statement_timeout": conf("STATEMENT_TIMEOUT_MS")}
+        if not connections[self.using].in_atomic_block:
+            # As of a run: the lock of a process that hangs goes with its session.
+            limits["idle_in_transaction_session_timeout"] = conf("IDLE_TIMEOUT_MS")
         try:
             with transaction.atomic(using=self.using):
-                for name, value in (
-                    ("lock_timeout", "5s"),
-                    ("statement_timeout", str(conf("STATEMENT_TIMEOUT_MS"))),
-                ):
-                    sql.run(self.using, "SELECT set_config(%s, %s, true)", [name, value])
+                for name, value in limits.items():
+                    sql.run(self.using, "SELECT set_config(%s, %s, true)", [name, str(value)])
                 number = numbers.filter(pk=self.batch.pk).first()
                 if number is None:
                     there = BatchNumber.objects.using(self.using).filter(pk=self.batch.pk).exists()
@@ -215,7 +220,10 @@ class Purge:
         entries = part.free(run, first, last)
         if not entries:
             return
-        one, many = "%(n)s entry of the history of %(what)s.", "%(n)s entries of the history of %(what)s."
+        one, many = (
+            "%(n)s entry of the history of %(what)s was removed.",
+            "%(n)s entries of the history of %(what)s were removed.",
+        )
         words = {"n": whole(len(entries)), "what": part.model._meta.verbose_name_plural}
         number = sql.fetch(self.using, "SELECT pg_current_xact_id()::text")[0][0]
         data = {"journal": {part.model._meta.label: len(entries)}, "transaction": number}

@@ -83,7 +83,8 @@ def standings(
     if number is not None:
         headers = headers.filter(pk=number)
     now = now or timezone.now()
-    for batch in headers.order_by("ref").iterator(chunk_size=500):
+    found = headers.order_by("ref")
+    for batch in found if number is not None else found.iterator(chunk_size=500):
         yield _standing(handler, batch, before, now)
 
 
@@ -170,6 +171,13 @@ def why_kept(number: BatchNumber, verb: str) -> str | None:
     if number.is_held and verb in REMOVES:
         return held_sentence(number)
     return gone_sentence(number) if number.is_purged and verb not in KEEPING else None
+
+
+def short_words(number: BatchNumber) -> list[str]:
+    """Return in a few words that rows are gone, and that the batch is held, for lists."""
+    gone = _("Rows removed") if number.purged else _("Rows are being removed")
+    held = _("Held: %(reason)s") % {"reason": number.held_reason}
+    return [words for words, is_so in ((gone, number.is_purged), (held, number.is_held)) if is_so]
 
 
 def held_sentence(number: BatchNumber) -> str:

@@ -18,7 +18,7 @@ from .. import rights
 from ..handlers import BatchHandler
 from ..models import FileBatchMixin
 from ..registry import registry
-from ..retention import gone_sentence, held_sentence
+from ..retention import short_words
 from ..states import Status
 from ..tables import EMPTY, word_with_icon
 from ..views import make, page
@@ -102,14 +102,11 @@ class BatchAdmin(admin.ModelAdmin):
                     '<span class="b-second">{}</span>', f"{run.get_kind_display()}: {run.get_state_display()}"
                 )
             )
-        elif batch.ref.is_purged:
-            words.append(format_html('<span class="b-second">{}</span>', gone_sentence(batch.ref)))
         elif batch.status in (Status.REVIEW, Status.READY):
             words += [
                 word_with_icon(icon, f"{word} {whole(n)}", f"b-is-{icon}") for icon, word, n in standing(data)
             ]
-        if batch.ref.is_held:
-            words.append(format_html('<span class="b-second">{}</span>', held_sentence(batch.ref)))
+        words += [format_html('<span class="b-second">{}</span>', short) for short in short_words(batch.ref)]
         return format_html_join(" ", "{}", ((w,) for w in words))
 
     @admin.display(description=gettext_lazy("rows"))

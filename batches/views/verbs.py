@@ -24,8 +24,12 @@ from .base import View, batch_page, batch_url, go, header, must_have_right, rend
 from .undo import undo_page
 
 # Where a button leads to a question first; the others are done when pressed.
+<<<<<<< HEAD
 ASKS = {"execute", "withdraw", "delete", "revert", "reapply", "close", "hold", "release"}
 
+=======
+ASKS = {"execute", "withdraw", "delete", "revert", "close", "hold", "release"}
+>>>>>>> 00d3abd (Named in lists what is held and gone, and told true what a purge waits for)
 ASKS_WHY = {"withdraw", "close", "hold", "release"}
 
 

@@ -196,6 +196,8 @@ def test_history_that_an_undo_of_another_batch_needs_stays(boss, things):
     gone = actions.purge(second, boss)
     assert (gone.rows, gone.journal, gone.needed) == (3, 0, 3)
     assert find_batch(second.pk).ref.journal_purged is None
+    code, out, _errors = command("purge_batches", "--user", "boss", "--json")
+    assert (code, [(line["outcome"], line["needed"]) for line in json.loads(out)]) == (0, [("stays", 3)])
     actions.revert(first, boss)
     assert [int(p) for p in Thing.objects.order_by("pk").values_list("price", flat=True)] == [4, 8, 12]
     # With the first one gone too, nobody needs it.

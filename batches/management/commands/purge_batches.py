@@ -119,6 +119,8 @@ class Command(BatchCommand):
             return self.line(standing, "in_use", str(busy))
         except BatchError as error:
             return self.line(standing, "failed", str(error))
+        if gone.needed and not any((gone.rows, gone.unreadable, gone.files, gone.journal)):
+            return self.line(standing, "stays", standing.why, gone)
         return self.line(standing, "purged", standing.why, gone)
 
     def line(self, standing: Standing, outcome: str, why: str, gone: Gone | None = None) -> dict[str, Any]:
