@@ -9,7 +9,7 @@ from typing import Any
 
 from .models import BatchBase, Event
 from .registry import registry
-from .states import VERB
+from .verbs import VERB
 
 
 @dataclass(frozen=True)

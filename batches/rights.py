@@ -13,20 +13,9 @@ from .handlers import BatchHandler
 from .models import BatchBase, Event, Run
 from .registry import registry
 from .retention import KEEPING, why_kept, why_not_purge
-from .states import (
-    ACTIVE,
-    ONLY_READS,
-    VERB,
-    WRITTEN,
-    RowAction,
-    RowStatus,
-    RunKind,
-    RunState,
-    Status,
-    Verb,
-    refusal,
-)
+from .states import ACTIVE, ONLY_READS, WRITTEN, RowAction, RowStatus, RunKind, RunState, Status
 from .touched import rights_needed, runs_of, untracked
+from .verbs import VERB, Verb, refusal
 
 # Verbs that write the rows into production, whatever else they do.
 EXECUTES = frozenset({"execute", "resume", "retry", "reapply"})

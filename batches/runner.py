@@ -29,8 +29,9 @@ from .longwork import CLEAN_UP, LONG_WORK
 from .models import BatchBase, BatchNumber, BatchRowBase, Run, RunStep
 from .refusals import database_reason, database_sentence, validation_sentence
 from .registry import find_batch, registry
-from .states import ONLY_READS, VERB, RowStatus, RunKind, RunState, Status
+from .states import ONLY_READS, RowStatus, RunKind, RunState, Status
 from .takeup import take_up, takes_up
+from .verbs import VERB
 
 logger = logging.getLogger("batches")
 TRIES = 3

@@ -21,8 +21,9 @@ from ..lease import owner_name
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, Run
 from ..runner import Runner
-from ..states import VERB, WRITTEN, RowStatus, RunKind, RunState, Status
+from ..states import WRITTEN, RowStatus, RunKind, RunState, Status
 from ..takeup import of_status, reasons
+from ..verbs import VERB
 from ..words import whole
 from .base import Change, changing, handler_of
 

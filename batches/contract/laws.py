@@ -17,7 +17,8 @@ from ..findings import Finding
 from ..models import Event, Run, Summary, Unreadable
 from ..registry import registry
 from ..runner import Runner
-from ..states import ACTIVE, RowAction, RowStatus, RunKind, Severity, Status, built_verbs
+from ..states import ACTIVE, RowAction, RowStatus, RunKind, Severity, Status
+from ..verbs import built_verbs
 from ..writes import Piece
 from .pictures import counted, undone, versions, watched
 from .undoing import UndoLaws

@@ -13,8 +13,9 @@ from django_tables2.rows import BoundRow
 
 from .. import words
 from ..models import Event
-from ..states import BEFORE, VERB, Status
+from ..states import BEFORE, Status
 from ..tables import word_with_icon
+from ..verbs import VERB
 
 register = template.Library()
 

@@ -16,7 +16,8 @@ from ..forms import MappingForm, make_form, option_values
 from ..handlers import BatchHandler
 from ..models import BatchBase
 from ..registry import registry
-from ..states import VERB, Status
+from ..states import Status
+from ..verbs import VERB
 from .base import batch_page, batch_url, go, header, may_see, must_have_right, render, told
 from .reading import file_options, mapping_context
 

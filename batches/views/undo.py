@@ -13,8 +13,8 @@ from ..exceptions import BatchError, Refused
 from ..filters import RowFilter
 from ..grid import visible_rows
 from ..handlers import BatchHandler
-from ..states import VERB
 from ..undo import preview
+from ..verbs import VERB
 from ..words import whole
 from .base import batch_page, batch_url, go, header, must_have_right, render, told
 from .rows import said

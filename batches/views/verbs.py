@@ -18,18 +18,13 @@ from ..forms import ExecuteForm, ReasonForm
 from ..handlers import BatchHandler
 from ..models import Run
 from ..retention import KEEPING
-from ..states import VERB, VERBS, Verb
+from ..verbs import VERB, VERBS, Verb
 from ..words import action_word, left_out, must_type_number, whole
 from .base import View, batch_page, batch_url, go, header, must_have_right, render, told
 from .undo import undo_page
 
 # Where a button leads to a question first; the others are done when pressed.
-<<<<<<< HEAD
 ASKS = {"execute", "withdraw", "delete", "revert", "reapply", "close", "hold", "release"}
-
-=======
-ASKS = {"execute", "withdraw", "delete", "revert", "close", "hold", "release"}
->>>>>>> 00d3abd (Named in lists what is held and gone, and told true what a purge waits for)
 ASKS_WHY = {"withdraw", "close", "hold", "release"}
 
 

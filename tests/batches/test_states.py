@@ -8,7 +8,8 @@ import pytest
 
 from batches import actions
 from batches.models import BatchBase
-from batches.states import VERB, VERBS, RunKind, Status, built_verbs, refusal
+from batches.states import RunKind, Status
+from batches.verbs import VERB, VERBS, built_verbs, refusal
 
 TOP = Path(__file__).resolve().parents[2]
 # Verbs that are no function of their own: done by map_columns and change_options, and by make_batch that failed.

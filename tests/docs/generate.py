@@ -50,10 +50,11 @@ def choices(enum: str) -> Callable[[], str]:
 
 def verbs() -> str:
     """Draw the table of the verbs that exist."""
-    from batches import states
 
     def names(some: Iterable[str]) -> str:
         return ", ".join(code(s) for s in some)
+
+    from batches.verbs import built_verbs
 
     rows = [
         (
@@ -66,18 +67,18 @@ def verbs() -> str:
             code(f"{verb.permission}_…"),
             verb.meaning,
         )
-        for verb in states.built_verbs()
+        for verb in built_verbs()
     ]
     return table(("verb", "on pages", "from", "through", "to", "if it fails", "right", "what it does"), rows)
 
 
 def permissions() -> str:
     """Draw which right lets somebody do what."""
-    from batches import states
     from batches.models import BatchBase
+    from batches.verbs import built_verbs
 
     def asking(right: str) -> str:
-        return ", ".join(code(v.name) for v in states.built_verbs() if v.permission == right)
+        return ", ".join(code(v.name) for v in built_verbs() if v.permission == right)
 
     first = {"view": f"see batches of this type, their rows and files; {asking('view')}"}
     rows = [

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from batches import conf, states
+from batches import conf, verbs
 from batches.changes import Change, Create, Delete, Upsert
 from batches.files import Column
 from batches.findings import Finding, Unique
@@ -54,7 +54,7 @@ def test_every_kind_of_table_is_drawn_somewhere():
 
 def test_every_verb_that_exists_is_there_and_no_other():
     rows = re.findall(r"^\| `(\w+)` \|", sections(REFERENCE / "states-and-verbs.md")["Verbs"], re.MULTILINE)
-    assert rows == [verb.name for verb in states.built_verbs()]
+    assert rows == [verb.name for verb in verbs.built_verbs()]
 
 
 def test_every_hook_and_attribute_of_a_handler_is_there():

@@ -40,11 +40,7 @@ def test_get_changes_nothing(web, book):
         answer = web.get(reverse(f"batches:{name}", args=[book.pk]))
         asks = name in {*ASKS, "options", "exclude_all", "include_all"}
         # What cannot be done with a batch in review is told on its page.
-<<<<<<< HEAD
-        expected = 302 if name in ("revert", "reapply", "close") else 200 if asks else 405
-=======
-        expected = 302 if name in ("revert", "close", "release") else 200 if asks else 405
->>>>>>> 00d3abd (Named in lists what is held and gone, and told true what a purge waits for)
+        expected = 302 if name in ("revert", "reapply", "close", "release") else 200 if asks else 405
         assert answer.status_code == expected, name
     for name in ("edit_row", "exclude_row", "include_row"):
         web.get(

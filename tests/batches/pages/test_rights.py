@@ -6,7 +6,8 @@ from django.urls import reverse
 
 from batches import actions
 from batches.models import Event, Run
-from batches.states import VERBS, RunState, Status
+from batches.states import RunState, Status
+from batches.verbs import VERBS
 from batches.views.verbs import DO
 
 from .conftest import batch_url, text
