@@ -158,11 +158,30 @@ def not_read(batch: BatchBase) -> list[str]:
     return [h for h in getattr(batch, "reading", {}).get("headings", []) if h not in mapped]
 
 
+def of_records(batch: BatchBase) -> str:
+    """Return of what `not_rows` speaks: the records of the batch's file, or those that were moved here from another batch."""
+    if batch.was_split_off:
+        return _("Of %(n)s records that were moved here:") % {"n": whole(batch.records or 0)}
+    in_file = (batch.records or 0) + getattr(batch, "ignored_records", 0)
+    return _("Of %(n)s records in the file:") % {"n": whole(in_file)}
+
+
 def not_rows(batch: BatchBase) -> str:
+    """Return in sentences which records of the batch's file are no rows of it: left out before, or moved to another batch."""
+    moved = batch.ref.moved_records
+    one, many = "%(n)s record was moved to another batch.", "%(n)s records were moved to other batches."
+    said = ngettext(one, many, moved) % {"n": whole(moved)} if moved else ""
+    return f"{_left_out(batch)} {said}".strip()
+
+
+def _left_out(batch: BatchBase) -> str:
     """Return in a sentence what of the batch's file was left out before there were rows; "" where nothing was."""
+    if batch.records is None or batch.was_split_off:
+        # What is left out of a file is told of the batch that read it.
+        return ""
     at_end = min(getattr(batch, "reading", {}).get("skip_end", 0), getattr(batch, "ignored_records", 0))
     above = getattr(batch, "ignored_records", 0) - at_end
-    columns = getattr(batch, "reading", {}).get("dropped_columns", 0) if batch.records is not None else 0
+    columns = getattr(batch, "reading", {}).get("dropped_columns", 0)
     found = [
         (batch.blank_records, ngettext("%(n)s blank row", "%(n)s blank rows", batch.blank_records)),
         (above, ngettext("%(n)s row above the data", "%(n)s rows above the data", above)),
@@ -201,9 +220,11 @@ def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
         "file": getattr(batch, "original_name", ""),
         "mapping": getattr(batch, "mapping", {}),
         "not_read": not_read(batch),
+        "source_batch": batch.source_batch_id,
         "records": batch.records,
         "added": rows_added(batch),
         "blank": batch.blank_records,
+        "moved": batch.ref.moved_records,
         "ignored": getattr(batch, "ignored_records", 0),
         "dropped_columns": getattr(batch, "reading", {}).get("dropped_columns", 0),
         "rows": data["total"],

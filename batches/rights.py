@@ -21,14 +21,15 @@ from .verbs import VERB, Verb, refusal
 EXECUTES = frozenset({"execute", "resume", "retry", "reapply"})
 
 
-def permission(model: type[BatchBase], verb: Verb) -> str:
-    """Return the name of the right that a verb needs on a type."""
-    return f"{model._meta.app_label}.{verb.permission}_{model._meta.model_name}"
+def permissions(model: type[BatchBase], verb: Verb) -> list[str]:
+    """Return the names of the rights that a verb needs on a type."""
+    meta = model._meta
+    return [f"{meta.app_label}.{right}_{meta.model_name}" for right in (verb.permission, *verb.also)]
 
 
 def may(model: type[BatchBase], verb: str, user: Any) -> bool:
     """Tell whether a user has the right to a verb of a type, whatever the batch's state."""
-    return bool(user is not None and user.is_active and user.has_perm(permission(model, VERB[verb])))
+    return bool(user is not None and user.is_active and user.has_perms(permissions(model, VERB[verb])))
 
 
 def may_view(model: type[BatchBase], user: Any) -> bool:
@@ -41,11 +42,16 @@ def may_view(model: type[BatchBase], user: Any) -> bool:
 
 
 def may_have_file(handler: BatchHandler) -> bool:
-    """Tell whether the handler's user may have the batch's whole file: who sees all rows whatever they hold, and who sent it."""
+    """Tell whether the handler's user may have the batch's whole file: who sees all rows whatever they hold, and who sent it.
+
+    Who moved some of its rows to a batch of their own did not send the file.
+    """
     user: Any = handler.user
     if not handler.scope(user):
         return True
-    return user is not None and user.pk is not None and handler.batch.created_by_id == user.pk
+    if user is None or user.pk is None or handler.batch.created_by_id != user.pk:
+        return False
+    return not handler.batch.was_split_off
 
 
 def scope_key(scope: Q) -> str:
@@ -268,12 +274,12 @@ def why_not_execute(handler: BatchHandler, present: set[str] | None = None) -> s
         return None
     if not (handler.effective_rows().exists() if present is None else present):
         return _("No row takes part: each is unchanged, excluded or must be fixed first.")
-    if _options_unchecked(handler.batch):
+    if options_unchecked(handler.batch):
         return _("Options were changed since the rows were checked; check again first.")
     return handler.why_not_execute()
 
 
-def _options_unchecked(batch: BatchBase) -> bool:
+def options_unchecked(batch: BatchBase) -> bool:
     """Tell whether options were changed after the rows were filled or checked last, by the order of the log."""
     events = Event.objects.filter(batch=batch.pk).filter(
         Q(data__has_key="recheck") | Q(verb__in=["populate", "refresh"], data__has_key="counts")
@@ -288,6 +294,10 @@ def why_not_repopulate(handler: BatchHandler) -> str | None:
         return _("This batch was not made from a file; check it again instead.")
     if handler.scope(handler.user):
         return _("You see only a part of this batch's rows, so its file is not yours to read again.")
+    if handler.batch.is_part:
+        return _(
+            "The rows of this file lie in several batches, and reading it again would make them twice; make a new batch of the file."
+        )
     return why_not_populate(handler)
 
 

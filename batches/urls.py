@@ -14,6 +14,7 @@ from .views import (
     remedies,
     rows,
     shared,
+    split,
     unreadable,
     verbs,
 )
@@ -46,6 +47,7 @@ urlpatterns = [
     path("<int:number>/rows.xlsx", site_page(downloads.rows), {"kind": "xlsx"}, name="rows_xlsx"),
     path("<int:number>/saved/<int:artifact_id>/", site_page(downloads.saved), name="saved"),
     path("<int:number>/change-all/", site_page(bulk.change_all), name="change_all"),
+    path("<int:number>/split/", site_page(split.split), name="split"),
     path("<int:number>/add-row/", site_page(add.add_row), name="add_row"),
     path("<int:number>/again/", site_page(again.read_again), name="again"),
     path("<int:number>/exclude/", site_page(rows.set_all_aside), _rows("exclude"), name="exclude_all"),

@@ -27,6 +27,8 @@ class Verb:
     built: bool = True
     button: bool = False
     meaning: Any = ""
+    # Rights that it needs besides.
+    also: tuple[str, ...] = ()
 
 
 S = Status
@@ -132,7 +134,17 @@ VERBS: tuple[Verb, ...] = (
         RunKind.BULK_CHANGE,
         meaning=gettext_lazy("Change one field of all rows that match a filter; they are checked at once."),
     ),
-    Verb("split", gettext_lazy("Split"), (S.REVIEW,), S.REVIEW, "change", built=False),
+    Verb(
+        "split",
+        gettext_lazy("Split"),
+        (S.REVIEW,),
+        S.REVIEW,
+        "change",
+        also=("add",),
+        meaning=gettext_lazy(
+            "Move the rows that match a filter to a new batch; each row is in exactly one of the two."
+        ),
+    ),
     Verb("submit", gettext_lazy("Send for approval"), (S.REVIEW,), S.READY, "submit", built=False),
     Verb("reopen", gettext_lazy("Reopen"), (S.READY,), S.REVIEW, "submit", built=False),
     Verb("approve", gettext_lazy("Approve"), (S.READY,), S.READY, "approve", built=False),

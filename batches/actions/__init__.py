@@ -11,6 +11,7 @@ from .life import close, delete, discard, withdraw
 from .make import change_options, make
 from .mappings import map_columns
 from .mend import drop_record, mend_record
+from .parts import Moved, split
 from .proposals import answers
 from .readings import must_be_answered, read_as, set_reading
 from .rows import edit_row, exclude, include
@@ -37,6 +38,7 @@ __all__ = [
     "TASK",
     "Changed",
     "Door",
+    "Moved",
     "add_row",
     "answers",
     "answers_of",
@@ -77,6 +79,7 @@ __all__ = [
     "revert",
     "set_reading",
     "settle",
+    "split",
     "start",
     "stop",
     "why_not",

@@ -48,9 +48,19 @@ def _remove(batch: BatchBase, user: Any, door: Door, verb: str) -> None:
         BatchNumber.objects.filter(pk=batch.pk).delete()
         if file:
             # After commit: a file that is gone while the batch is not would be worse than one too many.
-            transaction.on_commit(lambda: file.storage.delete(file.name))
+            transaction.on_commit(partial(remove_file, model, file))
         for name in made:
             transaction.on_commit(partial(remove, name))
+
+
+def remove_file(model: type[BatchBase], file: Any) -> None:
+    """Remove an uploaded file, after its batch was removed, unless a batch that was split off needs it still.
+
+    Only a batch that is there can be split, so that once none has the file, none will.
+    """
+    batches: Any = model._default_manager
+    if not batches.filter(file=file.name).exists():
+        file.storage.delete(file.name)
 
 
 def discard(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:

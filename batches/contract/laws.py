@@ -21,7 +21,7 @@ from ..states import ACTIVE, RowAction, RowStatus, RunKind, Severity, Status
 from ..verbs import built_verbs
 from ..writes import Piece
 from .pictures import counted, undone, versions, watched
-from .undoing import UndoLaws
+from .splitting import SplitLaws
 
 SMALL_PIECE = 7
 # Verbs whose function has another name or wants more than batch and user.
@@ -32,12 +32,13 @@ CALLS: dict[str, Any] = {
     "add_row": lambda batch, user, row: actions.add_row(batch, user, {}),
     "exclude": lambda batch, user, row: actions.exclude(batch, user, batch.rows.all()),
     "bulk_change": lambda batch, user, row: actions.bulk_change(batch, user, Said("status")),
+    "split": lambda batch, user, row: actions.split(batch, user, {"status": "ok"}),
     "export": lambda batch, user, row: actions.export(batch, user, "csv"),
     "include": lambda batch, user, row: actions.include(batch, user, batch.rows.all()),
 }
 
 
-class BatchTypeContract(UndoLaws):
+class BatchTypeContract(SplitLaws):
     """Inherit this, say the type's `key`, write `make()`, and the type is held to what every type promises."""
 
     pytestmark = pytest.mark.django_db
@@ -134,7 +135,8 @@ class BatchTypeContract(UndoLaws):
             with undone(self.using):
                 if verb.sources and batch.status not in verb.sources:
                     self.put(batch, status=verb.sources[0])
-                for person in (nobody, self.permitted(verb.name, without=verb.permission)):
+                lacking = [self.permitted(verb.name, without=p) for p in (verb.permission, *verb.also)]
+                for person in (nobody, *lacking):
                     reason = rights.missing_right(self.handler(batch), verb.name, person)
                     with watched(self.using) as written:
                         said = _refused(call, batch, person, row)

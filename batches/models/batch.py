@@ -114,6 +114,23 @@ class BatchBase(models.Model):
         """Return the number as people read it: eight digits."""
         return f"{self.ref_id:08d}"
 
+    @property
+    def is_part(self) -> bool:
+        """Tell whether rows were moved from this batch to another, or to this one from another."""
+        return self.ref.part_of is not None
+
+    @property
+    def was_split_off(self) -> bool:
+        """Tell whether this batch was made for rows that were moved from another."""
+        return self.is_part and self.ref.part_of != self.ref_id
+
+    def parts(self) -> list[int]:
+        """Return the numbers of the batches among which the rows of one batch were divided, this one's too."""
+        if not self.is_part:
+            return [self.ref_id]
+        found = BatchNumber.objects.filter(part_of=self.ref.part_of)
+        return list(found.order_by("number").values_list("number", flat=True))
+
     def stamp(self, verb: str, user: AbstractBaseUser | None, name: str) -> dict[str, Any]:
         """Return the columns that record who did `verb` (created, executed or reverted)."""
         return {f"{verb}_by": user, f"{verb}_by_name": name[:150]}

@@ -24,11 +24,29 @@ class BatchNumber(models.Model):
     figures = models.JSONField(
         _("figures"), default=dict, editable=False, help_text=_("Of the rows that were removed.")
     )
+    # Plain numbers, as the parts of a batch outlive each other.
+    part_of = models.BigIntegerField(
+        _("part of"),
+        null=True,
+        editable=False,
+        help_text=_("Number of the batch that was split; it has its own, once it was."),
+    )
+    moved_records = models.PositiveIntegerField(
+        _("moved records"),
+        default=0,
+        editable=False,
+        help_text=_("Records of the file that left for others."),
+    )
 
     class Meta:
         verbose_name = _("batch number")
         verbose_name_plural = _("batch numbers")
         default_permissions = ()
+        indexes = [
+            models.Index(
+                fields=["part_of"], condition=models.Q(part_of__isnull=False), name="batches_number_parts"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.number:08d}"

@@ -18,6 +18,7 @@ from .. import rights
 from ..exceptions import BatchError, Forbidden, Refused, UnknownBatch, UnknownType
 from ..handlers import BatchHandler
 from ..models import BatchBase
+from ..paging import MOST
 from ..registry import find_batch, registry
 from ..retention import KEEPING, gone_sentence, held_sentence
 
@@ -126,6 +127,14 @@ def header(batch: BatchBase, handler: BatchHandler, **more: Any) -> dict[str, An
         "may_have_file": rights.may_have_file(handler),
         "held": held_sentence(batch.ref) if batch.pk and batch.ref.is_held else "", **more,
     }  # fmt: skip
+
+
+def number_sent(request: HttpRequest, name: str) -> int:
+    """Return a number that the page gave the form. Raises Refused."""
+    text = request.POST.get(name, "")
+    if not (text.isascii() and text.isdigit() and int(text[:12]) <= MOST):
+        raise Refused(_("The number of rows is missing; choose the rows again."))
+    return int(text[:12])
 
 
 def go(request: HttpRequest, url: str) -> HttpResponse:

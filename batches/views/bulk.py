@@ -19,10 +19,9 @@ from ..filters import RowFilter
 from ..forms import BulkForm
 from ..grid import editable_fields, visible_rows
 from ..handlers import BatchHandler
-from ..paging import MOST
 from ..tables import shown
 from ..words import whole
-from .base import batch_page, batch_url, go, header, must_have_right, render, told
+from .base import batch_page, batch_url, go, header, must_have_right, number_sent, render, told
 from .rows import said
 
 
@@ -89,19 +88,11 @@ def _preview(bulk: Bulk) -> dict[str, Any]:
 
 def _do(request: HttpRequest, batch: Any, bulk: Bulk, found: RowFilter) -> HttpResponse:
     changed = actions.bulk_change(
-        batch, request.user, bulk.said, found.active, expected=_number(request, "expected"),
-        revision=_number(request, "revision"), door=actions.PAGE,
+        batch, request.user, bulk.said, found.active, expected=number_sent(request, "expected"),
+        revision=number_sent(request, "revision"), door=actions.PAGE,
     )  # fmt: skip
     if changed.run is None:
         one, many = "%(n)s row was changed: %(what)s.", "%(n)s rows were changed: %(what)s."
         words = {"n": whole(changed.rows), "what": bulk.sentence()}
         messages.success(request, ngettext(one, many, changed.rows) % words)
     return go(request, batch_url(batch, found.query()))
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    """Return a number that the page gave the form. Raises Refused."""
-    text = request.POST.get(name, "")
-    if not (text.isascii() and text.isdigit() and int(text[:12]) <= MOST):
-        raise Refused(_("The number of rows is missing; choose the rows again."))
-    return int(text[:12])

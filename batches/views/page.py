@@ -15,7 +15,7 @@ from .. import rights
 from ..artifacts import of_person
 from ..chunked import step_counts
 from ..conf import conf
-from ..figures import figures, not_rows
+from ..figures import figures, not_rows, of_records
 from ..filters import RowFilter, group_key
 from ..grid import editable_fields, grid_fields, sort_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
@@ -55,7 +55,7 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
         options=_options(batch, handler), events=events,
         may_stop=rights.may_stop(type(batch), request.user, active),
         may_pause=active is not None and rights.why_not(batch, "pause", request.user, run=active, looked=True) is None,
-        withdrawn=_withdrawn(batch, events),
+        withdrawn=_withdrawn(batch, events), moved_to=_moved_to(batch),
     )  # fmt: skip
     if batch.status == Status.DRAFT and active is None:
         context["buttons"] = buttons(batch, handler, request.user, active, None)
@@ -80,6 +80,14 @@ def _purged(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
         stood=[(status.label, status.value, whole(n)) for status in RowStatus if (n := data["counts"].get(status.value))],
     )  # fmt: skip
     return render(request, "purged.html", context)
+
+
+def _moved_to(batch: Any) -> list[int]:
+    """Return the batches that rows were moved to from this one."""
+    if not batch.is_part:
+        return []
+    made = type(batch)._default_manager.filter(source_batch=batch.pk, pk__in=batch.parts())
+    return list(made.order_by("pk").values_list("pk", flat=True))
 
 
 def _going_on(batch: Any, user: Any, active: Run | None, data: dict[str, Any]) -> dict[str, bool]:
@@ -117,6 +125,7 @@ def review_context(
         "may_change_all": review
         and rights.may(type(batch), "bulk_change", request.user)
         and bool(editable_fields(handler)),
+        "may_split": review and bool(found.active) and rights.may(type(batch), "split", request.user),
         "may_add_row": review and rights.why_not(batch, "add_row", request.user, looked=True) is None,
         "may_read_again": review and rights.why_not(batch, "repopulate", request.user, looked=True) is None,
         "may_undo_some": active is None
@@ -133,7 +142,7 @@ def review_context(
         else [],
         "dropped_records": data.get("dropped", 0) if rights.may_have_file(handler) else 0,
         "not_rows": not_rows(batch),
-        "in_file": whole((batch.records or 0) + getattr(batch, "ignored_records", 0)),
+        "of_records": of_records(batch),
         "unreadable_count": whole(data["unreadable"]),
         "unreadable_more": data["unreadable"] > UNREADABLE,
     }

@@ -19,11 +19,10 @@ from ..filters import RowFilter
 from ..forms import ReasonForm, RowForm
 from ..grid import grid_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
-from ..paging import MOST
 from ..states import BEFORE
 from ..tables import RowTable
 from ..words import whole
-from .base import back_query, batch_page, batch_url, go, header, must_have_right, render, told
+from .base import back_query, batch_page, batch_url, go, header, must_have_right, number_sent, render, told
 
 
 def find_row(request: HttpRequest, handler: BatchHandler, row_id: int) -> Any:
@@ -205,14 +204,12 @@ def _done(verb: str, n: int) -> str:
 
 
 def _set_all(request: HttpRequest, batch: Any, rows: Any, verb: str, reason: str) -> int:
-    expected = request.POST.get("expected", "")
-    if not (expected.isascii() and expected.isdigit() and int(expected[:12]) <= MOST):
-        raise Refused(_("The number of rows is missing; choose the rows again."))
+    expected = number_sent(request, "expected")
     if verb == "exclude":
         return actions.exclude(
-            batch, request.user, rows, reason=reason, expected=int(expected), door=actions.PAGE
+            batch, request.user, rows, reason=reason, expected=expected, door=actions.PAGE
         )  # fmt: skip
-    return actions.include(batch, request.user, rows, expected=int(expected), door=actions.PAGE)
+    return actions.include(batch, request.user, rows, expected=expected, door=actions.PAGE)
 
 
 def said(found: RowFilter) -> list[tuple[str, str]]:

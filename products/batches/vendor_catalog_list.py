@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import BigIntegerField, Exists, Max, OuterRef
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from batches import sql
@@ -50,6 +51,9 @@ def about_ends(batch: Any) -> str:
 def end_what_is_missing(handler: Any) -> None:
     """Make a row, excluded at first, of each cost of the vendor that is not in the list; take back those that are in it now."""
     batch, rows = handler.batch, handler.rows().order_by()
+    if batch.is_part:
+        _end_no_more(handler)
+        return
     costs = ProductCost.objects.using(handler.using).filter(vendor=batch.vendor_id)
     own = rows.filter(vendor__isnull=False)
     missing = costs.filter(~Exists(own.filter(cost=OuterRef("pk"))))
@@ -74,26 +78,45 @@ def end_what_is_missing(handler: Any) -> None:
         handler.refresh(handler.rows().filter(sequence__gt=last))
 
 
-def last_list(batch: Any) -> int | None:
-    """Return the number of the vendor's list before this one that somebody looked at or executed."""
-    before = type(batch).objects.filter(vendor=batch.vendor_id, pk__lt=batch.pk).exclude(status__in=NO_LIST)
+def _end_no_more(handler: Any) -> None:
+    """Keep of a part of a list what the whole one was found to lack, each row where it lies, unless the cost is in this part now."""
+    ended = handler.rows().order_by().filter(ended__isnull=False)
+    own = handler.rows().order_by().filter(vendor__isnull=False)
+    if ended.filter(Exists(own.filter(cost=OuterRef("ended_id")))).delete()[0]:
+        handler.check_peers()
+    handler.batch.missing = ended.count()
+
+
+def last_lists(batch: Any) -> list[int]:
+    """Return the vendor's list before this one that somebody looked at or executed: its number, and those of its other parts.
+
+    A list that was split is as old as the batch that read it.
+    """
+    lists = type(batch).objects.exclude(status__in=NO_LIST)
+    began = Coalesce("ref__part_of", "pk", output_field=BigIntegerField())
+    before = lists.alias(began=began).filter(vendor=batch.vendor_id, began__lt=batch.ref.part_of or batch.pk)
     if batch.sha256:
         # The same file twice has no news.
         before = before.exclude(sha256=batch.sha256)
-    return before.order_by("-pk").values_list("pk", flat=True).first()
+    last = before.select_related("ref").order_by("-began", "-pk").first()
+    if last is None:
+        return []
+    return list(lists.filter(pk__in=last.parts()).order_by("pk").values_list("pk", flat=True))
 
 
 def note_what_moved(handler: Any) -> None:
     """Note on each row how it differs from the vendor's last list, and count what that had and this one has not."""
     batch, using = handler.batch, handler.using
-    last, had = last_list(batch), batch.last_list_id
-    batch.last_list_id, batch.dropped = last, 0
-    if last is None and had is None:
+    last, had = last_lists(batch), batch.last_list_id
+    batch.last_list_id = last[0] if last else None
+    if not last and had is None:
+        batch.dropped = 0
         return
     table = sql.table(handler.row_model)
-    sql.run(using, NOTES.format(table=table), [last or 0, batch.pk, list(SINCE), list(SINCE)])
-    if last is not None:
-        batch.dropped = sql.fetch(using, DROPPED.format(table=table), [last, batch.pk])[0][0]
+    sql.run(using, NOTES.format(table=table), [last, batch.pk, list(SINCE), list(SINCE)])
+    # What a list that was split lacks was counted while it was whole: parts of it may be deleted by now.
+    if not batch.is_part or batch.last_list_id != had:
+        batch.dropped = sql.fetch(using, DROPPED.format(table=table), [last, batch.parts()])[0][0]
 
 
 # What an item is called in a list, whatever we know of it.
@@ -101,7 +124,7 @@ _NAME = "COALESCE(vendor_item_code, code, our_number)"
 # How each row differs from the last list's, put before its findings; rows that say so already are not written.
 NOTES = (
     f"WITH last AS (SELECT DISTINCT ON ({_NAME}) {_NAME} AS name, new_unit_cost AS cost FROM {{table}}"
-    f" WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL ORDER BY {_NAME}, sequence),"
+    f" WHERE batch_id = ANY(%s) AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL ORDER BY {_NAME}, sequence),"
     f" mine AS (SELECT id, {_NAME} AS name, new_unit_cost AS cost, COALESCE(issues, '[]') AS issues FROM {{table}}"
     f" WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL),"
     " noted AS (SELECT mine.*, CASE WHEN NOT EXISTS (SELECT FROM last) THEN NULL WHEN last.name IS NULL THEN 'since_new'"
@@ -116,6 +139,6 @@ NOTES = (
     " UPDATE {table} r SET issues = NULLIF(w.note || w.others, '[]') FROM wanted w WHERE r.id = w.id AND w.note <> w.noted"
 )
 DROPPED = (
-    f"SELECT count(DISTINCT {_NAME}) FROM {{table}} WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} NOT IN"
-    f" (SELECT {_NAME} FROM {{table}} WHERE batch_id = %s AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL)"
+    f"SELECT count(DISTINCT {_NAME}) FROM {{table}} WHERE batch_id = ANY(%s) AND vendor_id IS NOT NULL AND {_NAME} NOT IN"
+    f" (SELECT {_NAME} FROM {{table}} WHERE batch_id = ANY(%s) AND vendor_id IS NOT NULL AND {_NAME} IS NOT NULL)"
 )

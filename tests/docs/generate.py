@@ -64,7 +64,7 @@ def verbs() -> str:
             code(verb.through),
             code(verb.to),
             code(verb.fallback) if verb.run else "",
-            code(f"{verb.permission}_…"),
+            names(f"{right}_…" for right in (verb.permission, *verb.also)),
             verb.meaning,
         )
         for verb in built_verbs()
@@ -78,7 +78,7 @@ def permissions() -> str:
     from batches.verbs import built_verbs
 
     def asking(right: str) -> str:
-        return ", ".join(code(v.name) for v in built_verbs() if v.permission == right)
+        return ", ".join(code(v.name) for v in built_verbs() if right in (v.permission, *v.also))
 
     first = {"view": f"see batches of this type, their rows and files; {asking('view')}"}
     rows = [

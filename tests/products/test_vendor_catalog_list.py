@@ -173,3 +173,75 @@ def test_lists_that_were_withdrawn_or_are_of_others_do_not_count(boss, acme):
     actions.refresh(batch, boss)
     assert batch.last_list_id is None
     assert "since_new" not in found(batch)
+
+
+# ---- a list that was split
+
+
+def test_a_part_of_a_list_ends_no_cost_that_lies_in_the_other_part(boss, acme):
+    mine = costs(acme, 10)
+    batch = catalog(boss, acme, *lines(*range(8)), head=HEAD)
+    assert (ends(batch), batch.missing) == ("yes", 2)
+    made = actions.split(batch, boss, {"q": "A3"}).batch
+    for part, ended in ((batch, 2), (made, 0)):
+        actions.refresh(part, boss)
+        part.refresh_from_db()
+        assert part.missing == ended
+        assert part.rows.filter(ended__isnull=False).count() == ended
+    assert batch.rows.filter(ended__isnull=False, ended__in=mine[8:], removed=True).count() == 2
+    assert "Costs that are not in the list: 2; those" in actions.handler_of(batch).describe_execution()
+    assert "not in the list" not in actions.handler_of(made).describe_execution()
+
+
+def test_rows_that_end_costs_move_and_still_end_them(boss, acme):
+    mine = costs(acme, 10)
+    batch = catalog(boss, acme, *lines(*range(9)), "A99,3", head=HEAD)
+    made = actions.split(batch, boss, {"finding": "no_longer_listed"}).batch
+    actions.refresh(made, boss)
+    actions.include(made, boss, made.rows.all())
+    actions.execute(made, boss)
+    assert not ProductCost.objects.filter(pk=mine[9].pk).exists()
+    batch.refresh_from_db()
+    assert (batch.missing, made.missing) == (0, 1)
+
+
+def test_a_cost_that_a_part_has_by_a_correction_is_not_ended_there(boss, acme):
+    costs(acme, 6)
+    batch = catalog(boss, acme, *lines(0, 1, 2, 3, 4), "A55,2.50", head=HEAD)
+    actions.split(batch, boss, {"q": "A3"})
+    actions.edit_row(batch, boss, batch.rows.get(vendor_item_code="A55").pk, {"vendor_item_code": "A5"})
+    actions.refresh(batch, boss)
+    assert not batch.rows.filter(ended__isnull=False).exists()
+
+
+def test_the_next_list_is_compared_with_all_parts_of_the_last_one(boss, acme):
+    costs(acme, 10)
+    first = catalog(boss, acme, *lines(*range(10)), head=HEAD)
+    made = actions.split(first, boss, {"q": "A3"}).batch
+    batch = catalog(boss, acme, *lines(*range(9), cost="2.10"), "A99,3", head=HEAD)
+    assert (batch.last_list_id, batch.dropped) == (first.pk, 1)
+    assert (found(batch)["since_new"], found(batch)["since_dearer"]) == (1, 9)
+    actions.withdraw(made, boss)
+    actions.refresh(batch, boss)
+    assert found(batch)["since_new"] == 2
+
+
+def test_a_part_is_compared_with_the_list_before_the_whole(boss, acme):
+    costs(acme, 10)
+    first = catalog(boss, acme, *lines(*range(10)), head=HEAD)
+    whole = catalog(boss, acme, *lines(*range(9), cost="2.10"), head=HEAD)
+    between = catalog(boss, acme, *lines(0), head=HEAD)
+    made = actions.split(whole, boss, {"q": "A3"}).batch
+    assert made.pk > between.pk
+    for part in (whole, made):
+        actions.refresh(part, boss)
+        part.refresh_from_db()
+        assert (part.last_list_id, part.dropped) == (first.pk, 1)
+        assert set(found(part)) & {"since_new", "since_dearer"} == {"since_dearer"}
+    # Where a part is deleted, what it held was in the list all the same.
+    actions.delete(made, boss)
+    actions.refresh(whole, boss)
+    whole.refresh_from_db()
+    assert whole.dropped == 1
+    after = catalog(boss, acme, *lines(0, 1, cost="2.30"), head=HEAD)
+    assert after.last_list_id == between.pk

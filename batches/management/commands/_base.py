@@ -235,10 +235,11 @@ def count(text: str) -> int:
     return min(int(text), 2**62)
 
 
-def add_filter(parser: Any) -> None:
+def add_filter(parser: Any, *, needed: bool = False) -> None:
     """Add the option that `chosen` reads."""
+    said = "Which rows, such as status=warning&q=milk"
     parser.add_argument(
-        "--filter", default="", help="Which rows, such as status=warning&q=milk; all without it."
+        "--filter", default="", required=needed, help=f"{said}." if needed else f"{said}; all without it."
     )
 
 
@@ -260,9 +261,10 @@ def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:
     shown = [head]
     shown += [data[name] for name in ("purged", "held") if data[name]]
     if data["file"]:
-        shown.append(
-            _("File: %(file)s, %(records)s records") % {"file": data["file"], "records": data["records"]}
-        )
+        words = _("File: %(file)s, %(records)s records")
+        if batch.was_split_off:
+            words = _("File: %(file)s, %(records)s of its records")
+        shown.append(words % {"file": data["file"], "records": data["records"]})
         if left := not_rows(batch):
             shown.append(left)
     if data["not_read"]:
