@@ -169,7 +169,7 @@ def of_records(batch: BatchBase) -> str:
 def not_rows(batch: BatchBase) -> str:
     """Return in sentences which records of the batch's file are no rows of it: left out before, or moved to another batch."""
     moved = batch.ref.moved_records
-    one, many = "%(n)s record was moved to another batch.", "%(n)s records were moved to other batches."
+    one, many = "%(n)s record was moved to another batch.", "%(n)s records were moved to another batch."
     said = ngettext(one, many, moved) % {"n": whole(moved)} if moved else ""
     return f"{_left_out(batch)} {said}".strip()
 

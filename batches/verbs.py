@@ -136,7 +136,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "split",
-        gettext_lazy("Split"),
+        gettext_lazy("Move to a new batch"),
         (S.REVIEW,),
         S.REVIEW,
         "change",

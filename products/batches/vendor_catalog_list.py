@@ -79,12 +79,17 @@ def end_what_is_missing(handler: Any) -> None:
 
 
 def _end_no_more(handler: Any) -> None:
-    """Keep of a part of a list what the whole one was found to lack, each row where it lies, unless the cost is in this part now."""
+    """Keep of a part of a list what the whole one was found to lack, each row where it lies.
+
+    Unless the cost is in this part now, or the options say by now that none is ended.
+    """
     ended = handler.rows().order_by().filter(ended__isnull=False)
     own = handler.rows().order_by().filter(vendor__isnull=False)
-    if ended.filter(Exists(own.filter(cost=OuterRef("ended_id")))).delete()[0]:
+    listed = Exists(own.filter(cost=OuterRef("ended_id")))
+    handler.batch.missing = ended.filter(~listed).count()
+    gone = ended.filter(listed) if ends(handler.batch) in ("", "yes") else ended
+    if gone.delete()[0]:
         handler.check_peers()
-    handler.batch.missing = ended.count()
 
 
 def last_lists(batch: Any) -> list[int]:

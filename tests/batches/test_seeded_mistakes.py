@@ -110,6 +110,16 @@ class ExecuteSwallowsErrors(RenameHandler):
             """Go on as if it had been written."""
 
 
+class PartAddsWhatItLacks(PriceHandler):
+    """Makes a row of what is not in the batch, though it may lie in another part of it."""
+
+    def refresh_batch(self):
+        missing = Thing.objects.exclude(code__in=self.rows().values("code"))
+        last = self.rows().last().sequence
+        for n, thing in enumerate(missing, last + 1):
+            self.row_model.objects.create(batch=self.batch, sequence=n, code=thing.code)
+
+
 class LookingWrites(PriceHandler):
     def describe_execution(self):
         Box.objects.update(name=F("name"))
@@ -146,6 +156,7 @@ MISTAKES = [
     (ExecuteForgetsItsRun, toys.TestWholeHooks, "undone_is_as_before"),
     (ExecuteTakesWhatWasWrittenForDone, toys.TestWholeHooks, "undone_can_be_written_again"),
     (ExecuteSignsForAnother, toys.TestWholeHooks, "undo_keeps_a_later_edit"),
+    (PartAddsWhatItLacks, toys.TestDeclaredChange, "split_in_two_is_as_whole"),
     (ExecuteTakesExcludedRows, toys.TestWholeHooks, "excluded_rows_never_take_part"),
     (ExecuteTakesRowsWithErrors, toys.TestWholeHooks, "rows_with_errors_never_take_part"),
     (FindingMumbles, toys.TestDeclaredChange, "findings_render"),

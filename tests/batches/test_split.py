@@ -128,10 +128,10 @@ def test_every_record_is_accounted_for_in_each_part(boss, book):
         assert part.parts() == [book.pk, made.pk, further.pk, added.pk]
     book, made, further = map(find_batch, (book.pk, made.pk, further.pk))
     assert f"{of_records(book)} {not_rows(book)}" == (
-        "Of 7 records in the file: 1 blank row was left out. 4 records were moved to other batches."
+        "Of 7 records in the file: 1 blank row was left out. 4 records were moved to another batch."
     )
     assert f"{of_records(made)} {not_rows(made)}" == (
-        "Of 4 records that were moved here: 2 records were moved to other batches."
+        "Of 4 records that were moved here: 2 records were moved to another batch."
     )
     assert not_rows(further) == ""
     assert (len(batch_json(book)["unreadable"]), len(batch_json(made)["unreadable"])) == (1, 0)
@@ -239,7 +239,7 @@ def test_it_is_for_batches_in_review_on_which_nothing_runs(boss, things, book):
 def test_it_needs_the_right_to_change_batches_and_to_make_them(boss, nobody, book, lacking):
     names = [f"{right}_thingfilebatch" for right in ("view", "add", "change", "execute") if right != lacking]
     nobody.user_permissions.set(Permission.objects.filter(codename__in=names))
-    with pytest.raises(Forbidden, match="You have no permission for “Split” on thing files"):
+    with pytest.raises(Forbidden, match="You have no permission for “Move to a new batch” on thing files"):
         actions.split(book, nobody, {"q": "T8"})
     assert codes(book) == CODES
     nobody.user_permissions.add(Permission.objects.get(codename=f"{lacking}_thingfilebatch"))

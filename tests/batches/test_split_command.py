@@ -69,7 +69,7 @@ def test_what_cannot_be_is_one_sentence_and_exit_code_1(boss, batch, words, why)
 
 
 def test_who_may_not_and_what_is_not_there(boss, nobody, batch):
-    why = "You have no permission for “Split” on price batches.\n"
+    why = "You have no permission for “Move to a new batch” on price batches.\n"
     assert run("split_batch", str(batch.pk), "--user", "nobody", "--filter", "q=T1", code=1)[1] == why
     assert "no user" in run("split_batch", str(batch.pk), "--user", "who", "--filter", "q=T1", code=1)[1]
     assert "no batch" in run("split_batch", "999", "--user", "boss", "--filter", "q=T1", code=1)[1]

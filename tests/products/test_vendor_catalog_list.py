@@ -193,6 +193,18 @@ def test_a_part_of_a_list_ends_no_cost_that_lies_in_the_other_part(boss, acme):
     assert "not in the list" not in actions.handler_of(made).describe_execution()
 
 
+@pytest.mark.parametrize("options", [{"whole_list": "no"}, {"most_ended": "10"}])
+def test_a_part_ends_nothing_where_its_options_say_so(boss, acme, options):
+    costs(acme, 10)
+    batch = catalog(boss, acme, *lines(*range(8)), head=HEAD)
+    actions.split(batch, boss, {"q": "A3"})
+    actions.include(batch, boss, batch.rows.filter(ended__isnull=False))
+    actions.change_options(batch, boss, options)
+    actions.refresh(batch, boss)
+    assert not batch.rows.filter(ended__isnull=False).exists()
+    assert "none is ended" in actions.handler_of(batch).describe_execution()
+
+
 def test_rows_that_end_costs_move_and_still_end_them(boss, acme):
     mine = costs(acme, 10)
     batch = catalog(boss, acme, *lines(*range(9)), "A99,3", head=HEAD)

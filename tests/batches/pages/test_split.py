@@ -55,7 +55,7 @@ def test_each_page_tells_where_the_rows_are(web, book):
     made = the_new_one()
     old, new = text(web.get(batch_url(book))), text(web.get(batch_url(made)))
     assert f'<dt>Rows moved to</dt><dd><a href="{reverse("batches:batch", args=[made.pk])}">' in old
-    assert "Of 4 records in the file: 3 records were moved to other batches." in old
+    assert "Of 4 records in the file: 3 records were moved to another batch." in old
     assert f"Moved to batch {made.shown_number}." in old
     assert f"Moved here from batch {book.shown_number}." in new
     assert "Rows moved to" not in new
@@ -64,7 +64,7 @@ def test_each_page_tells_where_the_rows_are(web, book):
         assert "Read the file again" not in page
         assert reverse("batches:file", args=[book.pk]) in old
     web.post(url_of(made), sent(made, "status=error", 2))
-    assert "Of 3 records that were moved here: 2 records were moved to other batches." in text(
+    assert "Of 3 records that were moved here: 2 records were moved to another batch." in text(
         web.get(batch_url(made))
     )
     actions.delete(made, made.created_by)
