@@ -9,7 +9,8 @@ import tempfile
 from typing import Any
 
 NAMES = ("product_file.populate", "product_file.populate_xlsx", "product_file.refresh", "product_file.execute_updates",
-         "product_file.execute_creates", "product_file.pages", "engine.execute_chunked", "engine.revert")  # fmt: skip
+         "product_file.execute_creates", "product_file.pages", "engine.price_book",
+         "engine.execute_chunked", "engine.revert")  # fmt: skip
 
 
 def main() -> int:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 from batches import actions
-from batches.models import BatchBase, Run
-from batches.registry import registry
+from batches.models import Run
 
-from .data import PRODUCT, ROW, in_review, user, write_file
+from .data import COST, PRODUCT, ROW, in_review, user, write_file
 from .database import fetch, run, run_file, settle, without_history
 from .measure import Step, in_turn, result
 from .product_file import remove_created, rounds_of
 
-EVENTS = "products_productevent"
+EVENTS, COST_EVENTS = "products_productevent", "products_productcostevent"
 
 
 class Changes:
@@ -42,30 +40,22 @@ class Changes:
         settle(PRODUCT, EVENTS, ROW)
 
 
-@contextmanager
-def in_chunks(batch: BatchBase) -> Iterator[None]:
-    """Let the type of a batch execute in chunks."""
-    handler: Any = registry.for_model(type(batch))
-    handler.atomic = False
-    try:
-        yield
-    finally:
-        del handler.atomic
-
-
 def execute_chunked(rows: int) -> Iterator[dict[str, Any]]:
     """Price and description of every product, in chunks; against the same in one transaction."""
     changes = Changes(101)
 
+    def at_once() -> None:
+        made = actions.execute(changes.batch, user(), in_chunks=False)
+        assert not made.is_chunked, "it must have been at once"
+
     def chunked() -> None:
-        with in_chunks(changes.batch):
-            made = actions.execute(changes.batch, user())
+        made = actions.execute(changes.batch, user(), in_chunks=True)
         assert made.is_chunked, "it must have been in chunks"
 
     changes.reviewed()
-    actions.execute(changes.batch, user())
+    at_once()
     steps = {
-        "baseline": Step(lambda: actions.execute(changes.batch, user()), before=changes.reviewed),
+        "baseline": Step(at_once, before=changes.reviewed),
         "ours": Step(chunked, before=changes.reviewed),
     }
     in_turn(steps, rounds_of(rows, quick=False))
@@ -105,9 +95,57 @@ def revert(rows: int) -> Iterator[dict[str, Any]]:
     yield result("engine.revert", rows, steps, target=5.0, floor=1.3)
 
 
-def checksum() -> Any:
-    """Return a digest of all columns of all products."""
-    return fetch(f"SELECT md5(string_agg(md5(p::text), '' ORDER BY p.id)) FROM {PRODUCT} p")
+def price_book(rows: int) -> Iterator[dict[str, Any]]:
+    """A price book with a tenth of the products changed and a hundredth new: both ways to execute it, and its undo."""
+    versions = count(301)
+    batch: Any = None
+    before: list[Any] = []
+
+    def reviewed() -> None:
+        nonlocal batch
+        remove_created()
+        run(f"TRUNCATE {ROW}")
+        batch = in_review(write_file("price_book", version=next(versions), rows=rows))
+        settle(PRODUCT, COST, EVENTS, COST_EVENTS)
+
+    def bare() -> None:
+        with without_history(PRODUCT):
+            run_file("baseline_price_book", batch=batch.pk)
+
+    def execute(in_chunks: bool) -> None:
+        made = actions.execute(batch, user(), in_chunks=in_chunks)
+        assert made.is_chunked is in_chunks
+
+    def executed() -> None:
+        reviewed()
+        before.append((checksum(PRODUCT), checksum(COST)))
+        execute(in_chunks=True)
+        settle(PRODUCT, COST, EVENTS, COST_EVENTS, ROW)
+
+    steps = {
+        "baseline": Step(bare, before=reviewed),
+        "ours": Step(lambda: execute(in_chunks=False), before=reviewed),
+        "chunks": Step(lambda: execute(in_chunks=True), before=reviewed),
+        "undo": Step(lambda: actions.revert(batch, user()), before=executed),
+    }
+    in_turn(steps, rounds_of(rows, quick=False))
+    assert (checksum(PRODUCT), checksum(COST)) == before[-1], "after the undo every column must be as before"
+    counts = Run.objects.filter(batch_id=batch.pk).order_by("-pk")[0].counts
+    assert counts["reverted"] >= rows // 10 + rows // 100, "all that was written must be undone"
+    yield result("engine.price_book", rows, steps, target=6.0)
+    chunked = {"baseline": steps["ours"], "ours": steps["chunks"]}
+    yield result("engine.price_book_chunked", rows, chunked, target=1.15)
+    undone = {"baseline": steps["baseline"], "ours": steps["undo"]}
+    yield result("engine.price_book_undo", rows, undone, target=5.0)
 
 
-CASES = {"engine.execute_chunked": execute_chunked, "engine.revert": revert}
+def checksum(table: str = PRODUCT) -> Any:
+    """Return a digest of all columns of all objects of a table."""
+    return fetch(f"SELECT md5(string_agg(md5(t::text), '' ORDER BY t.id)) FROM {table} t")
+
+
+CASES = {
+    "engine.price_book": price_book,
+    "engine.execute_chunked": execute_chunked,
+    "engine.revert": revert,
+}

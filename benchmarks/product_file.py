@@ -154,8 +154,10 @@ def execute_updates(rows: int) -> Iterator[dict[str, Any]]:
 
 def remove_created() -> None:
     """Remove the products that a creating case has made, so that every case works on as many as were asked for."""
-    with without_history(PRODUCT):
-        run(f"DELETE FROM {PRODUCT} WHERE number LIKE '7%%' AND length(number) = 9")
+    made = "number ~ '^[79][0-9]{8}$'"
+    with without_history(PRODUCT, COST):
+        run(f"DELETE FROM {COST} USING {PRODUCT} p WHERE p.id = product_id AND p.{made}")
+        run(f"DELETE FROM {PRODUCT} WHERE {made}")
 
 
 def execute_creates(rows: int) -> Iterator[dict[str, Any]]:

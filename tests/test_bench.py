@@ -45,6 +45,9 @@ def test_prints_a_list_of_objects_and_says_by_its_end_whether_all_is_within():
         "execute_creates",
         "page_first",
         "page_filtered",
+        "engine.price_book",
+        "engine.price_book_chunked",
+        "engine.price_book_undo",
         "engine.execute_chunked",
         "engine.revert",
     }
