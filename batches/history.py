@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.apps import apps
-from django.db import models
+from django.db import models, router
 from django.utils import formats
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -79,12 +79,47 @@ def history(obj: models.Model, limit: int = 50, before: int | None = None) -> li
     )
     if later is None:
         later = model._base_manager.using(obj._state.db).filter(pk=obj.pk).values().first()
-    fields = _shown_fields(model, rows)
-    words = _Words(fields, [*rows, later or {}])
+    return _entries(model, list(zip(rows, [later or {}, *rows], strict=False)))
+
+
+def written(model: type[models.Model], run: int, after: int = 0, limit: int = 50) -> list[tuple[Any, Entry]]:
+    """Return what a run wrote to the objects of a model, in order: (key, entry); `after` (an entry's id) turns the page."""
+    using = router.db_for_read(model)
+    events: models.QuerySet[Any] = journal.event_model(model)._base_manager.using(using)
+    mine = events.filter(pgh_run=run)
+    if not after:
+        # Not the least number, for which the planner would walk through all entries that are older than the run.
+        after = (mine.aggregate(first=models.Min(models.F("pgh_id") + 0))["first"] or 1) - 1
+    key = model._meta.pk.name
+    same = events.filter(**{key: models.OuterRef(key)}, pgh_id__gt=models.OuterRef("pgh_id")).order_by(
+        "pgh_id"
+    )
+    page = mine.filter(pgh_id__gt=after).order_by("pgh_id")
+    rows: list[Any] = list(page.annotate(next_id=models.Subquery(same.values("pgh_id")[:1])).values()[:limit])
+    nexts = {
+        row["pgh_id"]: row
+        for row in events.filter(pk__in=[r["next_id"] for r in rows if r["next_id"]]).values()
+    }
+    last = [row[model._meta.pk.attname] for row in rows if not row["next_id"]]
+    there = {
+        row[model._meta.pk.attname]: row
+        for row in model._base_manager.using(using).filter(pk__in=last).values()
+    }
+    pairs = [(row, nexts.get(row["next_id"]) or there.get(row[model._meta.pk.attname]) or {}) for row in rows]
+    return [
+        (row[model._meta.pk.attname], entry) for row, entry in zip(rows, _entries(model, pairs), strict=True)
+    ]
+
+
+def _entries(model: type[models.Model], pairs: list[tuple[Values, Values]]) -> list[Entry]:
+    """Return the writes, each given as its entry in the journal and what came of it."""
+    words = _Words(
+        _shown_fields(model, [row for row, _later in pairs]), [values for pair in pairs for values in pair]
+    )
     entries = []
-    for row in rows:
+    for row, later in pairs:
         old = {} if row["pgh_label"] == journal.INSERT else row
-        new = {journal.INSERT: row, journal.UPDATE: later or {}, journal.DELETE: {}}[row["pgh_label"]]
+        new = {journal.INSERT: row, journal.UPDATE: later, journal.DELETE: {}}[row["pgh_label"]]
         gap = row["pgh_gap"] and row["pgh_label"] == journal.UPDATE
         entries.append(
             Entry(
@@ -97,7 +132,6 @@ def history(obj: models.Model, limit: int = 50, before: int | None = None) -> li
                 gap=gap,
             )
         )
-        later = row
     return entries
 
 

@@ -17,6 +17,7 @@ from .views import (
     split,
     unreadable,
     verbs,
+    written,
 )
 from .views.base import site_page
 
@@ -36,6 +37,7 @@ urlpatterns = [
     path("<int:number>/options/", site_page(make.options), name="options"),
     path("<int:number>/progress/", site_page(page.progress), name="progress"),
     path("<int:number>/summary/", site_page(page.summary), name="summary"),
+    path("<int:number>/written/", site_page(written.listed), name="written"),
     path("<int:number>/log/", site_page(page.history), name="log"),
     path("<int:number>/unreadable/", site_page(unreadable.listed), name="unreadable"),
     path("<int:number>/unreadable/<int:record_id>/", site_page(unreadable.mend), name="mend"),
