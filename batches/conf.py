@@ -40,6 +40,15 @@ DEFAULTS: dict[str, Any] = {
     "UNDO_DAYS": 90,
     # Key of a type -> days of "rows", "journal" or "undo" that differ for it.
     "KEEP_BY_TYPE": {},
+    # Name -> dotted path of the class of a target that batches may deliver to.
+    "DELIVER_TO": {"drop_folder": "batches.targets.DropFolder"},
+    # The folder, as an absolute path, into which targets of the class DropFolder put their files.
+    "DROP_FOLDER": "",
+    # Seconds that sending one lot may take; then the sender is held to be dead.
+    "DELIVER_SECONDS": 60.0,
+    # Tries until a lot has failed, and the wait after the first of them, which doubles up to an hour: a day in all.
+    "DELIVER_TRIES": 30,
+    "DELIVER_WAIT_SECONDS": 5.0,
 }
 
 

@@ -45,6 +45,14 @@ class Paused(BatchError):
     """The run rests; what it has written stays, and it goes on where it was when somebody says so."""
 
 
+class NotSent(BatchError):
+    """The target could not be reached; it is tried again later."""
+
+
+class Rejected(BatchError):
+    """The target will never take this, however often it is tried."""
+
+
 class RunFailed(BatchError):
     """The run failed; nothing was written."""
 

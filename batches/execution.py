@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import rights
+from . import outbox, rights
 from .exceptions import RunFailed
 from .handlers import BatchHandler
 from .log import user_name
@@ -36,7 +36,16 @@ def must_be_confirmed(handler: BatchHandler, run: Run) -> None:
 
 
 def execute_piece(handler: BatchHandler, piece: Piece, run: Run) -> None:
-    """Execute one range of rows. Raises RunFailed where the type does not go on after what it met."""
+    """Execute one range of rows, and write what they have to tell other systems.
+
+    Raises RunFailed where the type does not go on after what it met.
+    """
+    before = outbox.written_before(handler, piece)
+    _write(handler, piece, run)
+    outbox.enqueue(handler, piece, run, before)
+
+
+def _write(handler: BatchHandler, piece: Piece, run: Run) -> None:
     if handler.executes_by_changes:
         handler.writer.write(piece, handler.on_conflict)
         _announce(handler, piece, run)

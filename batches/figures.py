@@ -15,6 +15,7 @@ from . import sql
 from .files.uses import columns_of
 from .handlers import BatchHandler
 from .models import BatchBase, Run, Summary, Unreadable
+from .outbox import outbox_of
 from .registry import registry
 from .retention import gone_sentence, held_sentence
 from .rights import scope_key
@@ -233,5 +234,6 @@ def batch_json(batch: BatchBase, user: Any = None) -> dict[str, Any]:
         "actions": data["actions"],
         "issues": data["issues"],
         "unreadable": unreadable(batch),
+        "deliveries": outbox_of(batch.pk).counts() if handler(batch).delivers else None,
         "run": run_json(Run.objects.filter(batch_id=batch.pk).order_by("-pk").first()),
     }

@@ -16,12 +16,22 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from . import artifacts, journal, sql
+from . import artifacts, journal, outbox, sql
 from .conf import conf
 from .exceptions import BatchError, Refused
 from .figures import figures
 from .log import Door, log
-from .models import Artifact, BatchNumber, FileBatchMixin, Run, RunStep, Summary, Unreadable
+from .models import (
+    Artifact,
+    BatchNumber,
+    Delivery,
+    DeliveryLot,
+    FileBatchMixin,
+    Run,
+    RunStep,
+    Summary,
+    Unreadable,
+)
 from .registry import registry
 from .retention import ALTOGETHER, Standing, held_sentence, written_rows
 from .words import whole
@@ -132,6 +142,7 @@ class Purge:
         self._by_ranges(self.handler.row_model, "sequence", "rows")
         self._by_ranges(Unreadable, "id", "unreadable")
         self._remove_files()
+        self._remove_deliveries()
         with self.locked() as number:
             if number.purged is not None:
                 return
@@ -202,6 +213,15 @@ class Purge:
         for storage, name in self._files():
             transaction.on_commit(lambda storage=storage, name=name: _delete(storage, name), using=self.using)  # type: ignore[misc]
             self.gone.files += 1
+
+    def _remove_deliveries(self) -> None:
+        """Remove what other systems were told, lot by lot; the lots stay, which say how much that was."""
+        for lot in list(
+            DeliveryLot.objects.using(self.using).filter(batch_id=self.batch.pk).values_list("pk", flat=True)
+        ):
+            with self.locked():
+                outbox.cancel(self.batch.pk, self.using)
+                Delivery.objects.using(self.using).filter(lot=lot).delete()
 
     def forget(self) -> None:
         """Remove the history that the batch's runs wrote, as far as no undo of another batch needs it."""

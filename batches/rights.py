@@ -10,7 +10,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from .handlers import BatchHandler
-from .models import BatchBase, Event, Run
+from .models import BatchBase, DeliveryLot, Event, Run
 from .registry import registry
 from .retention import KEEPING, why_kept, why_not_purge
 from .states import ACTIVE, ONLY_READS, WRITTEN, RowAction, RowStatus, RunKind, RunState, Status
@@ -191,6 +191,8 @@ def why_not(
         reason = why_not_take_up(handler, verb, rows) or missing_right(handler, verb, user, rows=rows)
     if reason is None and verb == "close" and not unwritten_rows(handler).exists():
         reason = _("Every row that took part was written; nothing is left to close.")
+    if reason is None and verb == "deliver" and not unsent_lots(batch).exists():
+        reason = _("Nothing is left to send.")
     if reason is None and verb == "revert":
         reason = missing_right(handler, verb, user) or why_not_revert(handler)
     if reason is None and verb == "add_row" and not handler.takes_new_rows:
@@ -241,6 +243,13 @@ def why_not_revert(handler: BatchHandler) -> str | None:
     if not handler.rows().filter(status__in=WRITTEN).exists():
         return _("No row was written, so there is nothing to undo.")
     return None
+
+
+def unsent_lots(batch: BatchBase) -> Any:
+    """Return the deliveries of a batch that were not sent: those that wait, and those that failed."""
+    return DeliveryLot.objects.filter(
+        batch_id=batch.pk, state__in=[DeliveryLot.State.WAITING, DeliveryLot.State.FAILED]
+    )
 
 
 def unwritten_rows(handler: BatchHandler) -> Any:

@@ -23,6 +23,9 @@ PURGING = (
 )
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
+# Made once: `json.dumps` makes one for each value.
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 
 @dataclass(frozen=True)
 class Sql:
@@ -131,7 +134,7 @@ def copy_value(value: Any) -> str:
     if isinstance(value, bool):
         return "t" if value else "f"
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, default=str).translate(_ESCAPES)
+        return _JSON(value).translate(_ESCAPES)
     return str(value).translate(_ESCAPES)
 
 

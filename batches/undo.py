@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import journal, rights, sql
+from . import journal, outbox, rights, sql
 from .choosing import choose
 from .handlers import BatchHandler
 from .log import user_name
@@ -159,6 +159,8 @@ class Undo:
 def revert(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
     """Undo a batch in the run's transaction; return what the log says of it."""
     undo = Undo(handler, run.params.get("filter"))
+    # First of all, so that nothing more is sent while the rest is undone.
+    cancelled = outbox.cancel(handler.batch.pk, handler.using, undo.rows() if undo.chosen else None)
     undo.plan()
     keeper.check()
     undo.write()
@@ -167,6 +169,11 @@ def revert(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
     said = _("%(undone)d objects were put back, %(kept)d kept as changed since, %(used)d in use.") % {
         "undone": counts[UNDO], "kept": counts[KEPT], "used": counts[IN_USE],
     }  # fmt: skip
+    if handler.delivers:
+        box = outbox.outbox_of(handler.batch.pk, handler.using)
+        words = {"cancelled": cancelled, "sent": box.sent}
+        said += " " + _("Deliveries: %(cancelled)d will not be sent, %(sent)d were sent before.") % words
+        return {"objects": counts, "said": said, "deliveries": box.counts()}
     return {"objects": counts, "said": said}
 
 

@@ -259,6 +259,14 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("clone", gettext_lazy("Copy"), tuple(S), None, "add", built=False),
     Verb(
+        "deliver",
+        gettext_lazy("Send again"),
+        (S.EXECUTED,),
+        None,
+        "execute",
+        meaning=gettext_lazy("Send at once what other systems were not told yet, also what failed."),
+    ),
+    Verb(
         "withdraw",
         gettext_lazy("Withdraw"),
         (S.DRAFT, S.REVIEW, S.READY),

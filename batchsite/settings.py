@@ -151,6 +151,9 @@ PGHISTORY_CONTEXT_FIELD = None
 PGHISTORY_OBJ_FIELD = None
 
 BATCHES: dict = {}
+if drop_folder := os.environ.get("DROP_FOLDER"):
+    # The target of this name is told new regular prices.
+    BATCHES |= {"DROP_FOLDER": drop_folder, "DELIVER_TO": {"prices": "batches.targets.DropFolder"}}
 IMPORT_EXPORT_USE_TRANSACTIONS = True
 
 LOGGING = {

@@ -31,3 +31,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = True  # no walk over all static files at each client's start
+
+# Nothing is written there but by tests that name a folder of their own.
+BATCHES = {"DROP_FOLDER": str(Path(tempfile.gettempdir()) / f"batchsite-drop-{os.getpid()}")}

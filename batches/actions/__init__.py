@@ -7,7 +7,7 @@ from .bulk import Changed, bulk_change
 from .downloads import export
 from .groups import put_back, settle
 from .keeping import hold, purge, release
-from .life import close, delete, discard, withdraw
+from .life import close, delete, deliver, discard, withdraw
 from .make import change_options, make
 from .mappings import map_columns
 from .mend import drop_record, mend_record
@@ -49,6 +49,7 @@ __all__ = [
     "close",
     "comes_and_goes",
     "delete",
+    "deliver",
     "discard",
     "drop_record",
     "edit_row",

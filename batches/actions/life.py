@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from .. import rights, sql
+from .. import outbox, rights, sql
 from ..artifacts import remove
 from ..models import Artifact, BatchBase, BatchNumber, FileBatchMixin
 from ..states import RowStatus, Status
@@ -28,6 +29,14 @@ def close(batch: BatchBase, user: Any, *, door: Door = CODE, reason: str = "") -
         n = int(rows.update(status=RowStatus.LEFT, removed_reason=storable(reason)[:200]))
         change.touched()
         change.comment, change.data = storable(reason), {"rows": n}
+    return n
+
+
+def deliver(batch: BatchBase, user: Any, *, door: Door = CODE) -> int:
+    """Let a worker, or who calls `outbox.send_due`, send at once what is not sent; return how many deliveries. Raises Refused."""
+    with changing(batch, "deliver", user, door) as change:
+        n = outbox.send_again(batch.pk, change.handler.using)
+        change.comment, change.data = _("To be sent again."), {"deliveries": n}
     return n
 
 

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Tags, register
 
 from ..handlers import BatchHandler
 from ..registry import registry
-from . import changes, declared, findings, site, types
+from . import changes, declared, delivering, findings, site, types
 
 __all__ = ["TAG", "check_handler"]
 
@@ -27,7 +27,12 @@ def check_handler(handler_class: type[BatchHandler]) -> list[CheckMessage]:
     broken = types.check_hooks(handler)
     if broken:
         return broken
-    return [*changes.check(handler), *declared.check(handler), *findings.check(handler)]
+    return [
+        *changes.check(handler),
+        *declared.check(handler),
+        *findings.check(handler),
+        *delivering.check(handler),
+    ]
 
 
 def _concerns(handler: type[BatchHandler], app_configs: Sequence[AppConfig] | None) -> bool:

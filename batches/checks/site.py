@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import connections
+from django.utils.module_loading import import_string
 
 from .. import sql
 from ..conf import DEFAULTS, conf
 from ..handlers import BatchHandler
 from ..retention import PARTS, keeping
+from ..targets import NAME, DeliveryTarget
 from .common import error, warning
 
 CHOICES: dict[str, tuple[Any, ...]] = {"JOURNAL": ("always",)}
@@ -66,6 +69,11 @@ def _values(given: dict[str, Any]) -> Iterator[CheckMessage]:
             wanted, fits = "a number of seconds above 0", _is_number(value, (int, float))
         elif isinstance(default, int):
             wanted, fits = "a whole number above 0", _is_number(value, (int,))
+        elif key == "DELIVER_TO":
+            wanted, fits = _names_targets(value)
+        elif key == "DROP_FOLDER":
+            wanted = "the path of a folder from the root on, or empty"
+            fits = isinstance(value, (str, Path)) and (not str(value) or Path(value).is_absolute())
         else:
             wanted, fits = " or ".join(repr(c) for c in CHOICES[key]), value in CHOICES[key]
         if not fits:
@@ -109,6 +117,23 @@ def check_keeping(handlers: Iterable[type[BatchHandler]]) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+def _names_targets(value: Any) -> tuple[str, bool]:
+    """Return what DELIVER_TO must be, and whether it is."""
+    wanted = "a dict of names (small letters, digits and _, 30 at most) and dotted paths of subclasses of batches.DeliveryTarget"
+    if not isinstance(value, dict):
+        return wanted, False
+    for name, path in value.items():
+        try:
+            found = import_string(path)
+        except (ImportError, AttributeError, TypeError):
+            return wanted, False
+        if not (isinstance(found, type) and issubclass(found, DeliveryTarget)):
+            return wanted, False
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            return wanted, False
+    return wanted, True
 
 
 def _is_number(value: Any, kinds: tuple[type, ...]) -> bool:

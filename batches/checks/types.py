@@ -26,6 +26,7 @@ HOOKS = (
     "get_unique",
     "get_changes",
     "converters",
+    "get_delivers_to",
 )
 
 

@@ -24,6 +24,8 @@ from .values import other_value
 # Of a row's picture: what each run allots anew.
 ROW_TIMES = ("applied_at", "batch")
 ANALYZED_ROWS = 100
+# Rows that hooks get at a time, where it is asked whether they mean the same then.
+SMALL_PIECE = 7
 
 
 class Injected(OperationalError):

@@ -14,16 +14,17 @@ from ..conf import conf
 from ..exceptions import Refused, RunFailed
 from ..figures import batch_json, figures
 from ..findings import Finding
-from ..models import Event, Run, Summary, Unreadable
+from ..models import Delivery, Event, Run, Summary, Unreadable
 from ..registry import registry
 from ..runner import Runner
 from ..states import ACTIVE, RowAction, RowStatus, RunKind, Severity, Status
 from ..verbs import built_verbs
 from ..writes import Piece
+from .delivering import DeliverLaws
+from .ground import SMALL_PIECE
 from .pictures import counted, undone, versions, watched
 from .splitting import SplitLaws
 
-SMALL_PIECE = 7
 # Verbs whose function has another name or wants more than batch and user.
 CALLS: dict[str, Any] = {
     "make": lambda batch, user, row: actions.make(registry.for_model(type(batch)).key, user),
@@ -38,7 +39,7 @@ CALLS: dict[str, Any] = {
 }
 
 
-class BatchTypeContract(SplitLaws):
+class BatchTypeContract(SplitLaws, DeliverLaws):
     """Inherit this, say the type's `key`, write `make()`, and the type is held to what every type promises."""
 
     pytestmark = pytest.mark.django_db
@@ -242,13 +243,17 @@ class BatchTypeContract(SplitLaws):
         batch = self.made(user)
         before, places = self.snapshot(), versions(batch.rows.all(), self.using)
         earlier, after = batch.status, self.executed(batch, user)
+        told = len(self.delivered(batch, user))
         for number, statement in self.faults(batch, "execute", user):
             where = f"after a fault at statement {number}: {statement[:300]}"
+            delivered = Delivery.objects.filter(lot__batch=batch.pk).count()
             if batch.status == Status.EXECUTED:
                 assert self.snapshot() == after, (
                     f"The batch is executed, but production has not all of it, {where}"
                 )
+                assert delivered == told, f"The batch is executed, but not all is told, {where}"
                 continue
+            assert not delivered, f"Something is told that did not happen, {where}"
             assert batch.status == earlier, f"The batch is {batch.status!r} {where}"
             assert self.snapshot() == before, f"Production has a part of the batch {where}"
             assert versions(batch.rows.all(), self.using) == places, f"Rows were written {where}"

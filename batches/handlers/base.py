@@ -18,6 +18,7 @@ from ..models import TAKES_PART, BatchBase, BatchRowBase, FileBatchMixin, Run
 from ..peers import PeerCheck
 from ..pipeline import Pipeline, Stage
 from ..states import EFFECTIVE, RowStatus
+from ..targets import Parcel
 from ..writes import Piece
 from .declared import Declarations
 from .rowwise import refresh_in_python
@@ -44,6 +45,9 @@ class BatchHandler(Declarations):
     atomic: ClassVar[bool | Literal["ask"]] = True
     on_conflict: ClassVar[str] = "skip"
     on_error: ClassVar[str] = "stop"
+    # Names of the targets outside of the database that it delivers to, and what of that cannot be taken back (a sentence).
+    delivers_to: ClassVar[Sequence[str]] = ()
+    cannot_take_back: ClassVar[Any] = ""
 
     # How many days after its end a batch keeps rows and files, its history, and can be undone; None: as the site has it.
     keep_rows_days: ClassVar[int | None] = None
@@ -99,6 +103,22 @@ class BatchHandler(Declarations):
                 if row.status not in EFFECTIVE:
                     row.save(update_fields=["status", "issues"])
 
+    def deliver_row(self, row: Row) -> Iterable[Parcel]:
+        """Yield what a row that was written has to tell other systems, at most one parcel a target."""
+        return ()
+
+    def deliver(self, rows: models.QuerySet) -> Iterable[Parcel]:
+        """Yield what rows that were written have to tell other systems. The default loops over `deliver_row()`.
+
+        Nothing is sent here: parcels are kept with the rows, in one transaction, and sent after it.
+        """
+        for row in rows.iterator(chunk_size=2000):
+            yield from self.deliver_row(row)
+
+    def get_delivers_to(self) -> Sequence[str]:
+        """Return the names of the targets that the batch delivers to; none: it does not deliver."""
+        return self.delivers_to
+
     # ---- words and rules
 
     def why_not_execute(self) -> str | None:
@@ -153,6 +173,11 @@ class BatchHandler(Declarations):
 
     def _overrides(self, name: str) -> bool:
         return getattr(type(self), name) is not getattr(BatchHandler, name)
+
+    @property
+    def delivers(self) -> bool:
+        """Tell whether batches of this type can have something to tell other systems."""
+        return self._overrides("deliver") or self._overrides("deliver_row")
 
     @property
     def executes_by_changes(self) -> bool:

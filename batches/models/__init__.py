@@ -2,6 +2,7 @@
 
 from .artifact import Artifact
 from .batch import BatchBase, BatchQuerySet, FileBatchMixin, QueryBatchMixin
+from .delivery import Delivery, DeliveryLot
 from .event import Event
 from .numbers import BatchNumber
 from .records import Summary, Unreadable
@@ -17,6 +18,8 @@ __all__ = [
     "BatchNumber",
     "BatchQuerySet",
     "BatchRowBase",
+    "Delivery",
+    "DeliveryLot",
     "Event",
     "FileBatchMixin",
     "Link",

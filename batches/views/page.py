@@ -26,6 +26,7 @@ from ..states import ACTIVE, RowStatus, RunState, Status
 from ..tables import RowTable, shown
 from ..words import completeness, outcomes, state_css, whole
 from .base import batch_page, header, of_purged, render
+from .outbox import outbox_shown
 from .reading import mapping_context
 from .remedies import remedy_for
 from .rows import said
@@ -67,6 +68,8 @@ def show(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespons
     context |= review_context(request, batch, handler, active)
     context |= _saved_files(batch, handler, run, context["data"])
     context |= _going_on(batch, request.user, active, context["data"])
+    context["outbox"] = outbox_shown(batch, handler)
+    context["may_deliver"] = rights.may(type(batch), "deliver", request.user)
     return render(request, "batch.html", context)
 
 

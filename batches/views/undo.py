@@ -17,6 +17,7 @@ from ..undo import preview
 from ..verbs import VERB
 from ..words import whole
 from .base import batch_page, batch_url, go, header, must_have_right, render, told
+from .outbox import outbox_shown
 from .rows import said
 
 
@@ -46,7 +47,7 @@ def undo_page(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRe
         batch, handler, verb=VERB["revert"], subtitle=VERB["revert"].label, revision=batch.revision, kept=kept,
         undo_words=whole(counts["undo"]), kept_words=whole(counts["kept"]), said=said(found), filter_query=found.query(),
         more_words=whole(counts["kept"] - len(kept)) if counts["kept"] > len(kept) else "",
-        back_url=batch_url(batch, found.query()),
+        back_url=batch_url(batch, found.query()), outbox=outbox_shown(batch, handler), cannot_take_back=handler.cannot_take_back,
     )  # fmt: skip
     return render(request, "revert.html", context)
 

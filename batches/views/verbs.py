@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from .. import actions, rights
@@ -94,6 +95,7 @@ def execute(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpResp
     out = left_out(data)
     context = header(
         batch, handler, form=form, subtitle=_("Execute"), sentence=handler.describe_execution(),
+        cannot_take_back=handler.cannot_take_back if handler.get_delivers_to() else "",
         parts=[(action_word(name), whole(n), f"b-does-{name}") for name, n in sorted(data["taking_part"].items())],
         writes=whole(sum(data["taking_part"].values())),
         unchanged=whole(data.get("included", {}).get("unchanged", 0)),
@@ -185,10 +187,18 @@ def _release(request: HttpRequest, batch: Any, reason: str) -> str:
     return batch_url(batch)
 
 
+def _deliver(request: HttpRequest, batch: Any, reason: str) -> str:
+    n = actions.deliver(batch, request.user, door=actions.PAGE)
+    one, many = "A worker sends %(n)s delivery now.", "A worker sends %(n)s deliveries now."
+    messages.success(request, ngettext(one, many, n) % {"n": whole(n)})
+    return batch_url(batch)
+
+
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
     "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete,
     "stop": _ask_run("stop"), "pause": _ask_run("pause"), "resume": _ask_run("resume"), "retry": _ask_run("retry"),
     "reapply": _ask_run("reapply"), "revert": _ask_run("begin_revert"), "close": _close, "hold": _hold, "release": _release,
+    "deliver": _deliver,
 }  # fmt: skip
 
 

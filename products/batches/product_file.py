@@ -2,7 +2,7 @@
 
 # long: a batch type is one file: header, row and handler.
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -22,10 +22,12 @@ from batches.models import BatchBase, BatchKey, BatchRowBase, FileBatchMixin, Li
 from batches.pipeline import Lookup
 from batches.registry import register
 from batches.states import Severity
+from batches.targets import Parcel
 from products.models import Brand, Category, Department, Product, ProductCost, Vendor
 from products.scopes import departments_of
 
 from .file_answers import check_digits, match_by
+from .price_drop import STAYS, price_parcels, price_targets
 from .readers import read_code, read_unit
 
 
@@ -444,6 +446,16 @@ class ProductFileHandler(BatchHandler):
         return gettext(
             "Products are created and changed as the rows say; costs are kept per vendor, regular prices take effect at once."
         )
+
+    cannot_take_back = STAYS
+
+    def get_delivers_to(self) -> list[str]:
+        """Tell new regular prices where the site names a target for them."""
+        return price_targets()
+
+    def deliver(self, rows: models.QuerySet) -> Iterator[Parcel]:
+        """Tell new regular prices."""
+        return price_parcels(rows)
 
     def scope(self, user: Any) -> Q:
         """Limit a person to the departments that they work with; rows without a department are everybody's."""

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from batches.testing import BatchTypeContract, make_batch
-from tests.toys.batches import CleanHandler, PriceHandler, ThingFileHandler
+from tests.toys.batches import CleanHandler, PriceHandler, TellHandler, ThingFileHandler
 from tests.toys.models import Box, Thing
 
 
@@ -105,3 +105,20 @@ class TestWholeHooks(BatchTypeContract):
     def touch(self, row):
         Thing.objects.filter(pk=row.thing_id).update(price=7)
         return row.thing
+
+
+class TestTold(BatchTypeContract):
+    key = "toy_tell"
+
+    def make(self, user, n=3):
+        make_things(n)
+        return make_batch(self.key, user=user)
+
+
+class TestToldThroughModels(TestTold):
+    rows_in_python = True
+    queries_per_row = 8
+
+    @pytest.fixture(autouse=True)
+    def written_through_models(self, monkeypatch):
+        monkeypatch.setattr(TellHandler, "write", "model")

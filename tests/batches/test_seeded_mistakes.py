@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from batches import journal
 from batches.findings import Finding
 from batches.registry import registry
-from tests.toys.batches import DoubleHandler, PriceHandler, RenameHandler
+from tests.toys.batches import DoubleHandler, PriceHandler, RenameHandler, TellHandler
 from tests.toys.models import Box, Thing
 
 from . import test_contract as toys
@@ -142,7 +142,24 @@ class ConflictsAreWritten(PriceHandler):
         self.update_from(Thing.objects, rows, on={"pk": "thing"}, price="new_price")
 
 
+class DeliversExcludedRows(TellHandler):
+    def deliver(self, rows):
+        last = rows.last().sequence
+        yield from super().deliver(self.rows().filter(sequence__range=(rows.first().sequence, last)))
+
+
+class DeliversTheFirstRowsOnly(TellHandler):
+    told = False
+
+    def deliver(self, rows):
+        if not self.told:
+            self.told = True
+            yield from super().deliver(rows)
+
+
 MISTAKES = [
+    (DeliversExcludedRows, toys.TestTold, "delivered_is_what_was_written"),
+    (DeliversTheFirstRowsOnly, toys.TestTold, "delivered_is_what_was_written"),
     (PopulateRemembersOnItsClass, toys.TestDeclaredChange, "populated_twice_adds_nothing"),
     (RefreshDrifts, toys.TestWholeHooks, "refresh_is_idempotent"),
     (PopulateWritesToProduction, toys.TestDeclaredChange, "nothing_changes_before_execute"),

@@ -9,6 +9,7 @@ from batches.handlers import BatchHandler
 from batches.pipeline import Lookup
 from batches.registry import register
 from batches.states import Severity
+from batches.targets import Parcel
 
 from .models import (
     Box,
@@ -20,6 +21,8 @@ from .models import (
     PriceRow,
     RenameBatch,
     RenameRow,
+    TellBatch,
+    TellRow,
     Thing,
     ThingFileBatch,
     ThingFileRow,
@@ -157,3 +160,26 @@ class DoubleHandler(BatchHandler):
         self.mark_conflicts(moved, field="new_price", was="old_price", now="thing__price", want="new_price")
         # The conflicts are no longer among `rows`, which are those that take part.
         self.update_from(Thing.objects, rows, on={"pk": "thing"}, price="new_price")
+
+
+@register
+class TellHandler(BatchHandler):
+    """Declared, and told to another system."""
+
+    key = "toy_tell"
+    title = "Toy told prices"
+    model = TellBatch
+    row_model = TellRow
+    grid = ["code", "new_price"]
+    editable = ["new_price"]
+    lookups = [Lookup("thing", ({"code": "code"},))]
+    changes = [Change("thing.price", new="new_price", old="old_price")]
+    delivers_to = ["drop_folder"]
+    cannot_take_back = "The till shows a new price as soon as it reads the file."
+
+    def make_rows(self):
+        for thing in Thing.objects.exclude(price=None).order_by("code"):
+            yield {"code": thing.code, "new_price": thing.price * 2}
+
+    def deliver_row(self, row):
+        yield Parcel(row, "drop_folder", {"code": row.code, "price": row.new_price, "was": row.old_price})

@@ -143,3 +143,19 @@ class DoubleRow(BatchRowBase):
     thing = Link(Thing)
     new_price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
     old_price = models.DecimalField(max_digits=8, decimal_places=2, null=True, editable=False)
+
+
+class TellBatch(BatchBase):
+    """New prices that another system is told."""
+
+    class Meta(BatchBase.Meta):
+        verbose_name = "told price batch"
+        verbose_name_plural = "told price batches"
+
+
+class TellRow(BatchRowBase):
+    batch = BatchKey(TellBatch)
+    thing = Link(Thing)
+    code = models.CharField(max_length=20)
+    new_price = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    old_price = models.DecimalField(max_digits=8, decimal_places=2, null=True, editable=False)

@@ -24,6 +24,7 @@ from batches.actions import Door
 from batches.exceptions import BatchError, Refused
 from batches.figures import batch_json, not_rows
 from batches.models import BatchBase, Run
+from batches.outbox import outbox_of
 from batches.registry import find_batch, registry
 from batches.rights import EXECUTES
 from batches.states import RowStatus, RunState, Status
@@ -279,6 +280,8 @@ def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:
         shown.append(_("Excluded: %(n)d") % {"n": data["excluded"]})
     shown += [f"  {g['severity']:8} {g['n']:>8}  {g['code']}: {g['message']}" for g in data["issues"]]
     shown += [_("  unreadable row %(row)d: %(reason)s") % u for u in data["unreadable"][:10]]
+    if data["deliveries"] and data["deliveries"]["written"]:
+        shown.append(_("To other systems: ") + outbox_of(batch.pk).words())
     if data["run"] and data["run"]["error"]:
         shown.append(_("Last run: ") + data["run"]["error"])
     return shown

@@ -1,4 +1,4 @@
-"""Work on runs: those enqueued as tasks, and those whose worker is gone."""
+"""Work on runs, those enqueued as tasks and those whose worker is gone, and send what batches tell other systems."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from argparse import ArgumentParser
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -16,6 +17,7 @@ from django_tasks_db.models import DBTaskResult
 
 from batches.conf import conf
 from batches.lease import mark_interrupted, waiting
+from batches.outbox import send_due
 from batches.runner import resume
 
 logger = logging.getLogger("batches")
@@ -34,6 +36,7 @@ class Command(BaseCommand):
         if options["once"]:
             try:
                 loop.once()
+                send_due()
             except (DatabaseError, InterfaceError) as error:
                 raise CommandError(f"The database cannot be worked with: {error}") from error
             return
@@ -55,11 +58,29 @@ class Loop:
         self.ending.set()
 
     def forever(self) -> None:
-        """Work until `stop`."""
+        """Work until `stop`. Sending has a thread of its own: a long run does not hold it up, nor a slow target a run."""
+        sender = threading.Thread(target=self._senders, name="sender")
+        sender.start()
+        try:
+            self.keep_on(self.once)
+        finally:
+            self.ending.set()
+            sender.join()
+
+    def _senders(self) -> None:
+        try:
+            self.keep_on(self.send)
+        finally:
+            # One that ends in an error ends the worker, so that it is started again whole.
+            self.ending.set()
+            connections.close_all()
+
+    def keep_on(self, work: Callable[[], bool]) -> None:
+        """Do work whenever there is some, until `stop`."""
         pause = conf("POLL_SECONDS")
         while not self.ending.is_set():
             try:
-                worked = self.once()
+                worked = work()
                 pause = conf("POLL_SECONDS")
             except (DatabaseError, InterfaceError) as error:
                 logger.warning(
@@ -69,6 +90,10 @@ class Loop:
                 worked, pause = False, min(pause * 2, 15.0)
             if not worked:
                 self.ending.wait(pause)
+
+    def send(self) -> bool:
+        """Send what is due now; tell whether there was anything."""
+        return send_due(more=lambda: not self.ending.is_set()) > 0
 
     def once(self) -> bool:
         """Do everything that is waiting now; tell whether there was anything."""
