@@ -33,6 +33,8 @@ logger = logging.getLogger("batches")
 FIRST = 2_000
 # Seconds that a chunk is to take: as long as somebody who wants one of its rows may have to wait.
 TARGET = 1.0
+# Seconds between two chunks that are left to those whom the first made wait.
+HOLD_BACK = 0.3
 TRIES = 6
 # So many rows that production refuses are no matter of single rows any more: each costs a transaction to be found.
 MOST_FAILED = 1_000
@@ -86,8 +88,16 @@ class Chunks:
             self._chunk(cursor + 1, end)
             cursor = keeper.done = end
             size = next_size(size, time.monotonic() - began)
+            if keeper.held_up():
+                size = self._hold_back(size)
         self.runner.made = self.handler.writer.made
         self.runner.patiently(self._close, TRIES)
+
+    def _hold_back(self, size: int) -> int:
+        """Leave room for those who had to wait, and return how many rows the next chunk has then: so that it takes less time."""
+        logger.info("run %s: holds back, as somebody waits for what it locks", self.run.pk)
+        time.sleep(HOLD_BACK)
+        return max(conf("CHUNK_MIN_ROWS"), size // 2)
 
     def _begin(self) -> None:
         """Check everything once before this attempt's first chunk, as one transaction would."""
@@ -113,6 +123,7 @@ class Chunks:
             lease_until=None,
             done=self.runner.keeper.done,
             total=self.last,
+            blocked=0,
         ):
             raise Paused
 

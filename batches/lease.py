@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from types import TracebackType
 
 from django.db import DatabaseError, connections, router, transaction
@@ -20,6 +21,8 @@ from .exceptions import LeaseLost, Stopped
 from .models import BatchNumber, Run, RunStep
 
 logger = logging.getLogger("batches")
+# Nobody should have to wait longer for what a run locks; so often it is looked whether somebody does.
+PATIENCE = 1.0
 
 
 def owner_name() -> str:
@@ -93,6 +96,10 @@ class Keeper:
         self.total: int | None = None
         self.lost = False
         self.stop_requested = run.stop_requested
+        # The session that works, and how many others wait for it now, and have waited since somebody asked.
+        self.backend: int | None = None
+        self.blocked = 0
+        self.blocked_since = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._loop, name=f"lease-{run.pk}", daemon=True)
 
@@ -118,26 +125,49 @@ class Keeper:
         self.done = done
         self.check()
 
+    def held_up(self) -> int:
+        """Return how many sessions had to wait for the work since the last call."""
+        found, self.blocked_since = self.blocked_since, 0
+        return found
+
     def _loop(self) -> None:
+        beaten = time.monotonic()
         try:
-            while not self._end.wait(conf("RENEW_SECONDS")):
+            while not self._end.wait(min(PATIENCE, conf("RENEW_SECONDS"))):
                 try:
-                    self.beat()
+                    news = self.look()
+                    if news or time.monotonic() - beaten >= conf("RENEW_SECONDS"):
+                        self.beat()
+                        beaten = time.monotonic()
                 except DatabaseError as error:
                     logger.warning("run %s: lease not renewed: %s", self.run.pk, error)
                     connections[self.using].close()
         finally:
             connections[self.using].close()
 
+    def look(self) -> bool:
+        """Count who waits for the work's locks for more than `PATIENCE` seconds; tell whether that number changed."""
+        if self.backend is None:
+            return False
+        before = self.blocked
+        self.blocked = sql.fetch(
+            self.using,
+            "SELECT count(DISTINCT l.pid) FROM pg_locks l WHERE NOT l.granted AND l.waitstart < clock_timestamp()"
+            " - make_interval(secs => %s) AND %s = ANY(pg_blocking_pids(l.pid))",
+            [PATIENCE, self.backend],
+        )[0][0]
+        self.blocked_since = max(self.blocked_since, self.blocked)
+        return self.blocked != before
+
     def beat(self) -> None:
         """Renew the lease once, write progress, and hear requests."""
         rows = sql.fetch(
             self.using,
             f"UPDATE {sql.table(Run)} SET lease_until = clock_timestamp() + make_interval(secs => %s), done = %s, total = %s,"
-            " state = CASE state WHEN 'interrupted' THEN 'running' ELSE state END"
+            " blocked = %s, state = CASE state WHEN 'interrupted' THEN 'running' ELSE state END"
             " WHERE id = %s AND attempt = %s AND state IN ('running', 'pausing', 'stopping', 'interrupted')"
             " RETURNING stop_requested",
-            [conf("LEASE_SECONDS"), self.done, self.total, self.run.pk, self.run.attempt],
+            [conf("LEASE_SECONDS"), self.done, self.total, self.blocked, self.run.pk, self.run.attempt],
         )
         if not rows:
             self.lost = True
@@ -151,6 +181,11 @@ class NoKeeper:
     def __init__(self) -> None:
         self.done = 0
         self.total: int | None = None
+        self.backend: int | None = None
+
+    def held_up(self) -> int:
+        """Tell of nobody who waits."""
+        return 0
 
     def __enter__(self) -> NoKeeper:
         return self

@@ -182,8 +182,10 @@ class Runner:
         }
         if self.inline:
             limits.pop("idle_in_transaction_session_timeout")
-        for name, value in limits.items():
-            sql.run(self.using, "SELECT set_config(%s, %s, true)", [name, str(value)])
+        calls = ", ".join(["set_config(%s, %s, true)"] * len(limits))
+        params = [text for name, value in limits.items() for text in (name, str(value))]
+        # Behind a pooler each transaction may have another session.
+        self.keeper.backend = sql.fetch(self.using, f"SELECT pg_backend_pid(), {calls}", params)[0][0]
 
     def _lock(self) -> None:
         """Lock the batch's number: no other attempt works, and nobody changes the batch, while this transaction lives."""
@@ -310,6 +312,7 @@ class Runner:
             counts=counts,
             done=self.keeper.done,
             total=self.keeper.total,
+            blocked=0,
             finished=Now(),
         )
         self.run.refresh_from_db()

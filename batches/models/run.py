@@ -32,6 +32,11 @@ class Run(models.Model):
     pause_requested = models.BooleanField(_("pause requested"), default=False)
     done = models.PositiveBigIntegerField(_("done"), default=0)
     total = models.PositiveBigIntegerField(_("total"), null=True)
+    blocked = models.PositiveIntegerField(
+        _("who waits"),
+        default=0,
+        help_text=_("Sessions that have waited for more than a second for what it locks."),
+    )
     error = models.TextField(_("error"), default="")
     counts = models.JSONField(_("counts"), default=dict)
     created = models.DateTimeField(_("created"), db_default=Now())

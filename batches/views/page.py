@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -295,8 +296,26 @@ def progress_of(run: Run | None) -> dict[str, Any] | None:
         "rate": whole(round(rate)) if rate >= 1 and not resting else "",
         "left": _duration(left) if left is not None else "",
         "waiting": run.state == RunState.QUEUED,
+        "blocked": _blocked(run),
         "stopping": run.state == RunState.STOPPING,
     }
+
+
+def _blocked(run: Run) -> str:
+    """Return who waits for what a run locks, and what comes of it."""
+    if not run.blocked or run.state not in (RunState.RUNNING, RunState.PAUSING, RunState.STOPPING):
+        return ""
+    if run.is_chunked:
+        one, many = (
+            "%(n)s other waits for what it locks: it holds back.",
+            "%(n)s others wait for what it locks: it holds back.",
+        )
+    else:
+        one, many = (
+            "%(n)s other waits for what it locks, until all is written.",
+            "%(n)s others wait for what it locks, until all is written.",
+        )
+    return ngettext(one, many, run.blocked) % {"n": whole(run.blocked)}
 
 
 def _progress_shown(run: Run | None) -> dict[str, Any] | None:
