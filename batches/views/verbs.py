@@ -19,6 +19,7 @@ from ..forms import ExecuteForm, ReasonForm
 from ..handlers import BatchHandler
 from ..models import Run
 from ..retention import KEEPING
+from ..states import RowStatus
 from ..verbs import VERB, VERBS, Verb
 from ..words import action_word, left_out, must_type_number, whole
 from .base import View, batch_page, batch_url, go, header, must_have_right, render, told
@@ -39,7 +40,7 @@ def buttons(
             type(batch), verb.name, user
         ):
             continue
-        if _is_no_matter(batch, verb):
+        if _is_no_matter(batch, verb, data):
             continue
         found.append(
             {
@@ -51,10 +52,12 @@ def buttons(
     return found
 
 
-def _is_no_matter(batch: Any, verb: Verb) -> bool:
+def _is_no_matter(batch: Any, verb: Verb, data: dict[str, Any] | None) -> bool:
     """Tell whether a verb makes no sense with the batch, so that nobody need read why it cannot be pressed."""
     if verb.name in KEEPING:
         return verb.name == ("hold" if batch.ref.is_held else "release")
+    if verb.name == "reapply" and not (data and data["counts"].get(RowStatus.REVERTED)):
+        return True
     return bool(batch.ref.is_purged)
 
 

@@ -84,7 +84,7 @@ def test_of_fifty_simultaneous_executes_one_wins(boss):
 def test_kill_at_every_statement_loses_and_doubles_nothing(boss, quick, verb):
     """kill -9 just before and just after each statement; a second process carries on; the tables are as after one quiet run."""
     fill()
-    whole = _prepared(boss, verb)
+    whole = find_batch(_prepared(boss, verb).pk)
     points = statements(lambda: getattr(actions, verb)(whole, boss))
     assert points > 10
     seen_kills = 0

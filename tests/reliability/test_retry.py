@@ -75,7 +75,7 @@ def test_failed_rows_are_written_and_no_others(failed, boss, atomic, monkeypatch
     assert figures(failed)["counts"] == {"applied": 5}
     assert not PriceHandler(failed).rows().exclude(issues=None).exclude(issues=[]).exists()
     said = Event.objects.filter(batch=failed.pk, verb="retry").get()
-    assert said.comment == "Tries 2 rows again."
+    assert said.comment == "Writes 2 rows again."
     assert [reason["row"] for reason in said.data["reasons"]] == [3, 4]
     assert "a_rule" in said.data["reasons"][0]["text"]
     actions.revert(failed, boss)
@@ -97,7 +97,7 @@ def test_only_the_rows_of_a_filter(failed, boss, monkeypatch):
     retried(failed, boss, {"q": "T4"})
     assert prices() == [2, 4, 3, 8, 10]
     assert figures(failed)["counts"] == {"applied": 4, "failed": 1}
-    with pytest.raises(Refused, match="No row that failed matches"):
+    with pytest.raises(Refused, match="No row that could be written again matches"):
         actions.retry(failed, boss, {"q": "T1"})
 
 

@@ -19,7 +19,7 @@ from .conftest import BOOK, batch_url, text
 pytestmark = pytest.mark.django_db
 SENTENCE = "under the retention rule; 2 had been written"
 # Addresses that lead to a batch's own page, or to what needs no rows.
-ALSO_WITHOUT_ROWS = {"batch", "log", "hold", "release"}
+ALSO_WITHOUT_ROWS = {"written", "batch", "log", "hold", "release"}
 
 
 @pytest.fixture
@@ -87,6 +87,11 @@ def test_every_other_page_leads_back_with_the_sentence(web, purged, method):
         assert (answer.status_code, answer.url) == (302, batch_url(purged)), name
         assert SENTENCE in text(web.get(batch_url(purged))), name
     assert checked > 10
+
+
+def test_what_it_wrote_says_that_the_history_is_gone(web, purged):
+    html = text(web.get(reverse("batches:written", args=[purged.pk])))
+    assert "The history of what it wrote was removed under the retention rule." in html
 
 
 def test_a_part_of_a_page_that_polls_is_led_back_too(web, purged):
