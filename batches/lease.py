@@ -11,14 +11,18 @@ import os
 import socket
 import threading
 import time
+from datetime import timedelta
 from types import TracebackType
 
 from django.db import DatabaseError, connections, router, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from . import sql
 from .conf import conf
 from .exceptions import LeaseLost, Stopped
 from .models import BatchNumber, Run, RunStep
+from .states import RunState
 
 logger = logging.getLogger("batches")
 # Nobody should have to wait longer for what a run locks; so often it is looked whether somebody does.
@@ -84,6 +88,17 @@ def mark_interrupted() -> int:
         using,
         f"UPDATE {sql.table(Run)} SET state = 'interrupted' WHERE state = 'running' AND lease_until < clock_timestamp()",
     )
+
+
+def is_silent(run: Run) -> bool:
+    """Tell whether a run's worker missed several of its signs of life: it may be dead, and another one goes on when the lease ends."""
+    if run.state != RunState.RUNNING or run.lease_until is None:
+        return False
+    lived = timedelta(seconds=max(0.0, conf("LEASE_SECONDS") - 3 * conf("RENEW_SECONDS")))
+    if run.lease_until > timezone.now() + lived:
+        return False
+    # Only the clock of the database counts; this one spares the question.
+    return Run.objects.filter(pk=run.pk, state=RunState.RUNNING, lease_until__lt=Now() + lived).exists()
 
 
 class Keeper:

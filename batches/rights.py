@@ -189,6 +189,8 @@ def why_not(
     if reason is None and verb in TAKES_UP:
         rows = TAKES_UP[verb](handler)
         reason = why_not_take_up(handler, verb, rows) or missing_right(handler, verb, user, rows=rows)
+    if reason is None and verb == "carry_on" and not conflicting_rows(handler).exists():
+        reason = _("No row was changed since review.")
     if reason is None and verb == "close" and not unwritten_rows(handler).exists():
         reason = _("Every row that took part was written; nothing is left to close.")
     if reason is None and verb == "deliver" and not unsent_lots(batch).exists():
@@ -261,6 +263,11 @@ def unwritten_rows(handler: BatchHandler) -> Any:
 def failed_rows(handler: BatchHandler) -> Any:
     """Return the rows that production refused."""
     return handler.rows().filter(status=RowStatus.FAILED, removed=False)
+
+
+def conflicting_rows(handler: BatchHandler) -> Any:
+    """Return the rows that were not written as production moved since review."""
+    return handler.rows().filter(status=RowStatus.CONFLICT, removed=False)
 
 
 def undone_rows(handler: BatchHandler) -> Any:

@@ -220,7 +220,16 @@ VERBS: tuple[Verb, ...] = (
         RunKind.EXECUTE,
         meaning=gettext_lazy("Write the rows that failed, as they are."),
     ),
-    Verb("carry_on", gettext_lazy("Carry on"), (S.EXECUTED,), S.EXECUTED, "add", built=False),
+    Verb(
+        "carry_on",
+        gettext_lazy("Carry on"),
+        (S.EXECUTED,),
+        S.EXECUTED,
+        "add",
+        meaning=gettext_lazy(
+            "Take what was changed since review to a new batch, where it is checked and reviewed again."
+        ),
+    ),
     Verb(
         "close",
         gettext_lazy("Close"),

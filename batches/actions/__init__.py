@@ -4,6 +4,7 @@ from .add import add_row
 from .again import answers_of, begin_again, comes_and_goes, repopulate
 from .base import CODE, PAGE, TASK, Door, handler_of, why_not
 from .bulk import Changed, bulk_change
+from .carrying import carry_on
 from .downloads import export
 from .groups import put_back, settle
 from .keeping import hold, purge, release
@@ -45,6 +46,7 @@ __all__ = [
     "begin_again",
     "begin_revert",
     "bulk_change",
+    "carry_on",
     "change_options",
     "close",
     "comes_and_goes",

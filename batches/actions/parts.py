@@ -56,7 +56,7 @@ def split(
             raise Refused(_("All rows match, so nothing would be left; choose a part of them."))
         first = list(rows.order_by("sequence").values_list("sequence", flat=True)[:LOGGED_ROWS])
         few = list(rows.values_list("pk", flat=True)[: LOGGED_ROWS + 1])
-        other = handler_of(_new_part(change, user), user)
+        other = handler_of(new_part(change, user), user)
         _move(handler, rows, other, found)
         _check_both(handler, other, few if len(few) <= LOGGED_ROWS else None)
         _log_both(change, other.batch, user, door, {"rows": found, "first": first}, dict(chosen or {}))
@@ -64,8 +64,8 @@ def split(
     return Moved(other.batch, found)
 
 
-def _new_part(change: Change, user: Any) -> Any:
-    """Return a new batch like the one that is split, in review and without rows; the file in storage is that of both."""
+def new_part(change: Change, user: Any, status: str | None = None) -> Any:
+    """Return a new batch like the one that is parted, without rows; the file in storage is that of both."""
     batch = change.batch
     batch.ref.part_of = batch.ref.part_of or batch.pk
     batch.ref.save(update_fields=["part_of"])
@@ -74,7 +74,8 @@ def _new_part(change: Change, user: Any) -> Any:
     if isinstance(batch, FileBatchMixin):
         given["file"] = batch.file.name
     made = type(batch)(
-        **given, ref=ref, source_batch_id=batch.pk, status=batch.status, created_by=user, created_by_name=user_name(user)[:150]
+        **given, ref=ref, source_batch_id=batch.pk, status=status or batch.status, created_by=user,
+        created_by_name=user_name(user)[:150],
     )  # fmt: skip
     made.save(force_insert=True)
     return made

@@ -20,6 +20,7 @@ from ..figures import figures, not_rows, of_records
 from ..filters import RowFilter, group_key
 from ..grid import editable_fields, grid_fields, sort_fields, visible_rows, with_changes
 from ..handlers import BatchHandler
+from ..lease import is_silent
 from ..models import Event, Run, Unreadable
 from ..paging import Paging, cursor
 from ..retention import gone_sentence
@@ -100,7 +101,7 @@ def _going_on(batch: Any, user: Any, active: Run | None, data: dict[str, Any]) -
     The figures tell first whether anything is left: to look for it among a million written rows takes a second.
     """
     left = batch.status == Status.EXECUTED and any(data["counts"].get(status) for status in LEFT)
-    offers = {"may_go_on": "resume", "may_retry": "retry", "may_close": "close"}
+    offers = {"may_go_on": "resume", "may_retry": "retry", "may_carry_on": "carry_on", "may_close": "close"}
     return {
         name: (left or (active is not None and verb == "resume"))
         and rights.may(type(batch), verb, user)
@@ -281,14 +282,15 @@ def progress_of(run: Run | None) -> dict[str, Any] | None:
         return None
     seconds = (timezone.now() - run.started).total_seconds() if run.started else 0
     rate = run.done / seconds if seconds > 1 and run.done else 0
-    resting = run.state in (RunState.PAUSED, RunState.PAUSING)
+    silent = is_silent(run)
+    resting = silent or run.state in (RunState.PAUSED, RunState.PAUSING)
     left = (
         (run.total - run.done) / rate if rate and not resting and run.total and run.total > run.done else None
     )
     return {
         "run": run,
         "label": run.get_kind_display(),
-        "state": run.get_state_display(),
+        "state": RunState.INTERRUPTED.label if silent else run.get_state_display(),
         "done": whole(run.done),
         "total": whole(run.total) if run.total else "",
         "value": run.done,

@@ -172,6 +172,14 @@ def _ask_run(verb: str) -> Callable[[HttpRequest, Any, str], str]:
     return do
 
 
+def _carry_on(request: HttpRequest, batch: Any, reason: str) -> str:
+    made = actions.carry_on(batch, request.user, door=actions.PAGE)
+    one, many = "%(n)s row was taken from batch %(number)s.", "%(n)s rows were taken from batch %(number)s."
+    words = {"n": whole(made.rows), "number": batch.shown_number}
+    messages.success(request, ngettext(one, many, made.rows) % words)
+    return batch_url(made.batch)
+
+
 def _close(request: HttpRequest, batch: Any, reason: str) -> str:
     n = actions.close(batch, request.user, door=actions.PAGE, reason=reason)
     messages.success(request, _("%(n)s rows were left out for good.") % {"n": whole(n)})
@@ -200,7 +208,8 @@ def _deliver(request: HttpRequest, batch: Any, reason: str) -> str:
 DO: dict[str, Callable[[HttpRequest, Any, str], str]] = {
     "refresh": _start("refresh"), "execute": _start("execute"), "withdraw": _withdraw, "delete": _delete,
     "stop": _ask_run("stop"), "pause": _ask_run("pause"), "resume": _ask_run("resume"), "retry": _ask_run("retry"),
-    "reapply": _ask_run("reapply"), "revert": _ask_run("begin_revert"), "close": _close, "hold": _hold, "release": _release,
+    "reapply": _ask_run("reapply"), "revert": _ask_run("begin_revert"), "close": _close,
+    "carry_on": _carry_on, "hold": _hold, "release": _release,
     "deliver": _deliver,
 }  # fmt: skip
 

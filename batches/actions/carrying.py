@@ -1,0 +1,101 @@
+"""Taking what an execution found changed since review to a new batch, where somebody looks at it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from .. import rights, sql
+from ..choosing import choose
+from ..conf import conf
+from ..exceptions import Refused
+from ..filling import check_all
+from ..handlers import BatchHandler
+from ..log import CODE, Door, log
+from ..models import BatchBase
+from ..sql import quote
+from ..states import RowAction, RowStatus, Status
+from .base import Change, changing, handler_of
+from .parts import Moved, new_part
+from .runs import begin
+
+# Findings of the execution stay as something to look at: they say what was, is, and was wanted.
+SEEN = """(SELECT jsonb_agg((e - 'own') || '{"severity": "warning", "keep": true}') FROM jsonb_array_elements(r.issues) e
+ WHERE e ->> 'severity' = 'error')"""
+
+
+def carry_on(
+    batch: BatchBase, user: Any, chosen: Mapping[str, str] | None = None, *, door: Door = CODE
+) -> Moved:
+    """Copy the conflicts that match a filter to a new batch in review, checked against production as it is now. Raises Refused.
+
+    In this batch they are left out for good, so that each is carried on once. More than `AT_ONCE_ROWS` rows are checked by a worker.
+    """
+    with changing(batch, "carry_on", user, door) as change:
+        handler = change.handler
+        rows = choose(handler, rights.conflicting_rows(handler).filter(handler.scope(user)), chosen or {})
+        found = rows.count()
+        if not found:
+            raise Refused(_("No row that was changed since review matches the filter."))
+        other = handler_of(new_part(change, user, status=Status.REVIEW), user)
+        _copy(handler, rows, other.batch.pk)
+        if other.batch.records is not None or handler.batch.records is not None:
+            other.batch.records = other.rows().filter(source_row__isnull=False).count()
+        comment = _("Carried on in batch %(number)s.") % {"number": other.batch.shown_number}
+        rows.order_by().update(status=RowStatus.LEFT, removed_reason=comment)
+        _check(other, user, door, found)
+        _log_both(change, comment, other.batch, user, door, found, dict(chosen or {}))
+    other.batch.refresh_from_db()
+    return Moved(other.batch, found)
+
+
+def _copy(handler: BatchHandler, rows: QuerySet, number: int) -> None:
+    """Copy rows to another batch, as if nobody had executed them."""
+    model = handler.row_model
+    given = {
+        "batch_id": ("%s", (number,)),
+        "status": ("%s", (str(RowStatus.WARNING),)),
+        "action": ("%s", (str(RowAction.NONE),)),
+        "issues": (SEEN, ()),
+        "applied_at": ("NULL", ()),
+    }
+    fields = [f for f in sql.concrete(model) if not f.primary_key]
+    heads = ", ".join(quote(f.column) for f in fields)
+    values = [given.get(str(f.column), (f"r.{quote(f.column)}", ())) for f in fields]
+    mine = sql.compiled(rows.order_by().values_list("pk"), handler.using)
+    table, pk = sql.table(model), sql.pk_column(model)
+    sql.run(
+        handler.using,
+        f"INSERT INTO {table} ({heads}) SELECT {', '.join(text for text, _params in values)} FROM {table} r"
+        f" WHERE r.{pk} IN ({mine.text}) ORDER BY r.sequence",
+        (*(p for _text, params in values for p in params), *mine.params),
+    )
+
+
+def _check(other: BatchHandler, user: Any, door: Door, rows: int) -> None:
+    """Check the copied rows against production as it is now: here if they are few, else by a run."""
+    if rows <= conf("AT_ONCE_ROWS"):
+        check_all(other)
+    else:
+        begin(Change(other.batch, other), "refresh", user, door, own=False)
+    other.batch.save()
+
+
+def _log_both(
+    change: Change, comment: str, made: Any, user: Any, door: Door, rows: int, chosen: dict[str, str]
+) -> None:
+    """Write into the log of each batch where the other is."""
+    change.touched()
+    change.comment, change.data = comment, {"rows": rows, "filter": chosen, "to": made.pk}
+    log(
+        made,
+        "carry_on",
+        user,
+        door,
+        new=made.status,
+        comment=_("Carries on what batch %(number)s found changed.") % {"number": change.batch.shown_number},
+        data={"rows": rows, "filter": chosen, "from": change.batch.pk},
+    )
