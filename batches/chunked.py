@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 
 from . import journal, rights, sql
 from .conf import conf
-from .exceptions import BatchError, LeaseLost, Paused, RunFailed, Stopped
+from .exceptions import BatchError, Interrupted, LeaseLost, Paused, RunFailed, Stopped
 from .execution import execute_piece, failure_of, mark_executed, must_be_confirmed
 from .handlers import BatchHandler
+from .lease import ENDING, give_back
 from .models import Run, RunStep
 from .states import RowStatus, RunState
 from .takeup import take_up, to_be_taken_up
@@ -109,6 +110,10 @@ class Chunks:
     def heed(self) -> None:
         """Do what was asked of the run meanwhile. Raises Stopped, Paused or LeaseLost."""
         self.runner.keeper.check()
+        if ENDING.is_set():
+            logger.info("run %s: given back, as this process ends", self.run.pk)
+            give_back(self.run)
+            raise Interrupted
         runs = Run.objects.using(self.using).filter(pk=self.run.pk)
         attempt, stop, pause = runs.values_list("attempt", "stop_requested", "pause_requested").get()
         if attempt != self.run.attempt:

@@ -69,6 +69,8 @@ class Runner:
         except LeaseLost:
             logger.warning("run %s: taken over, attempt %s wrote nothing", self.run.pk, self.run.attempt)
             raise
+        except Interrupted:
+            raise
         except Paused:
             self.run.refresh_from_db()
             return self.run

@@ -8,13 +8,16 @@ from django.db import connection, connections
 from django.urls import reverse
 
 from batches import actions, lease
+from batches.lease import waiting
+from batches.management.commands import worker
 from batches.models import Run
 from batches.registry import find_batch
+from batches.runner import resume
 from tests.toys.batches import PriceHandler
 from tests.toys.models import Thing
 
 from .harness import in_thread, until
-from .test_chunked import batch, boss, in_chunks, prices
+from .test_chunked import AtStep, batch, boss, changes, in_chunks, prices
 
 __all__ = ["batch", "boss", "in_chunks"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,3 +78,20 @@ def test_nobody_waits_and_nothing_is_held_back(batch, boss, monkeypatch, caplog)
     with caplog.at_level(logging.INFO, "batches"):
         actions.execute(find_batch(batch.pk), boss)
     assert "holds back" not in caplog.text
+
+
+def test_process_that_ends_gives_the_run_back_between_chunks(batch, boss):
+    actions.start(batch, "execute", boss)
+    run = Run.objects.get(batch_id=batch.pk, kind="execute")
+    loop = worker.Loop()
+    try:
+        with connection.execute_wrapper(AtStep(lambda: loop.stop(15, None), 1)):
+            assert resume(run.pk) is None
+    finally:
+        lease.ENDING.clear()
+    assert loop.ending.is_set()
+    run.refresh_from_db()
+    assert (run.state, run.owner, prices()) == ("interrupted", "", [2, 4, 3, 4, 5])
+    assert run.pk in waiting(0)
+    assert resume(run.pk).state == "succeeded"
+    assert (prices(), changes()) == ([2, 4, 6, 8, 10], 5)

@@ -16,7 +16,7 @@ from django_tasks_db.management.commands.db_worker import Worker as TaskWorker
 from django_tasks_db.models import DBTaskResult
 
 from batches.conf import conf
-from batches.lease import mark_interrupted, waiting
+from batches.lease import ENDING, mark_interrupted, waiting
 from batches.outbox import send_due
 from batches.runner import resume
 
@@ -54,8 +54,9 @@ class Loop:
         self.ending = threading.Event()
 
     def stop(self, number: int, frame: FrameType | None) -> None:
-        """End after the run that is on."""
+        """End after the run that is on; one in chunks is left to others after the chunk that is on."""
         self.ending.set()
+        ENDING.set()
 
     def forever(self) -> None:
         """Work until `stop`. Sending has a thread of its own: a long run does not hold it up, nor a slow target a run."""
