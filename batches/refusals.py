@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from . import sql
@@ -43,12 +44,17 @@ def database_sentence(targets: Iterable[Target], error: DatabaseError) -> str:
 
 def database_reason(targets: Iterable[Target], error: DatabaseError) -> str:
     """Return which rule of which thing was broken and by which value, or what else was in the way."""
+    return reason_of([target.model for target in targets], error)
+
+
+def reason_of(models: Iterable[type[Model]], error: DatabaseError) -> str:
+    """Return which rule of these models was broken and by which value, or what else was in the way."""
     if sql.sqlstate(error) == HELD:
         return _("Somebody else holds what this batch writes.")
     said = sql.diagnosis(error)
     name = said.get("constraint")
-    for target in targets:
-        for constraint in target.model._meta.constraints:
+    for model in models:
+        for constraint in model._meta.constraints:
             if name and constraint.name == name:
                 rule = str(constraint.get_violation_error_message())
                 return f"{rule} {said.get('detail', '')}".strip()

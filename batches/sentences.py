@@ -51,5 +51,6 @@ BUILT_IN: dict[str, tuple[Any, str]] = {
         Severity.WARNING,
     ),
     "undo_touched": (_("It was changed since (%(who)s), so it was kept."), Severity.WARNING),
+    "undo_failed": (_("Production refused to put it back: %(now)s"), Severity.WARNING),
     "undo_in_use": (_("It is in use by now, so it was not deleted."), Severity.WARNING),
 }

@@ -23,7 +23,7 @@ from .models import Run
 from .sql import Sql, quote
 from .states import WRITTEN, RowStatus, RunKind, Status
 from .touched import all_links, row_links, runs_of
-from .undo_model import IN_USE, KEPT, UNDO, Kept, ModelUndo, foreign_keys
+from .undo_model import FAILED, IN_USE, KEPT, UNDO, Kept, ModelUndo, foreign_keys
 
 
 def touched_models(runs: list[int], using: str) -> list[type[models.Model]]:
@@ -131,8 +131,8 @@ class Undo:
             sql.run(
                 self.using,
                 f"UPDATE {rows} r SET status = %s, issues = COALESCE(r.issues, '[]'::jsonb) || jsonb_build_array("
-                " jsonb_build_object('code', CASE WHEN u.outcome = 'in_use' THEN 'undo_in_use' WHEN u.field = ''"
-                " THEN 'undo_touched' ELSE 'undo_changed' END, 'field', '', 'severity', 'warning', 'params',"
+                " jsonb_build_object('code', CASE u.outcome WHEN 'in_use' THEN 'undo_in_use' WHEN 'failed' THEN 'undo_failed' ELSE"
+                " CASE u.field WHEN '' THEN 'undo_touched' ELSE 'undo_changed' END END, 'field', '', 'severity', 'warning', 'params',"
                 " jsonb_build_object('field', u.field, 'was', u.was, 'now', u.now, 'who', u.who)))"
                 f" FROM {part.table} u WHERE r.batch_id = %s AND r.status IN (%s, %s) AND r.{column} = u.pk"
                 f" AND u.outcome <> %s{limit}",
@@ -142,7 +142,7 @@ class Undo:
 
     def counts(self) -> dict[str, int]:
         """Return outcome -> objects of all models."""
-        total = {UNDO: 0, KEPT: 0, IN_USE: 0}
+        total = {UNDO: 0, KEPT: 0, IN_USE: 0, FAILED: 0}
         for part in self.parts:
             for outcome, number in part.counts().items():
                 total[outcome] += number
@@ -169,6 +169,8 @@ def revert(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
     said = _("%(undone)d objects were put back, %(kept)d kept as changed since, %(used)d in use.") % {
         "undone": counts[UNDO], "kept": counts[KEPT], "used": counts[IN_USE],
     }  # fmt: skip
+    if counts[FAILED]:
+        said += " " + _("Production refused to put %(n)d back.") % {"n": counts[FAILED]}
     if handler.delivers:
         box = outbox.outbox_of(handler.batch.pk, handler.using)
         words = {"cancelled": cancelled, "sent": box.sent}

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.apps import apps
-from django.db import models
+from django.db import DatabaseError, DataError, IntegrityError, InternalError, models, transaction
 
 from . import journal, sql
 from .models import Run
+from .refusals import reason_of
 from .sql import Sql, quote
 
-UNDO, KEPT, IN_USE = "undo", "kept", "in_use"
+UNDO, KEPT, IN_USE, FAILED = "undo", "kept", "in_use", "failed"
+# So many objects that production refuses are no matter of single ones any more: each is sought by halving.
+MOST_FAILED = 1_000
 
 
 def foreign_keys(model: type[models.Model]) -> list[Any]:
     """Return the keys of a model that the database holds to."""
     fields: list[Any] = list(model._meta.local_concrete_fields)
     return [f for f in fields if isinstance(f, models.ForeignKey) and f.db_constraint]  # type: ignore[attr-defined]
+
+
+# Which objects of the table, from which number to which; None for all.
+Numbers = tuple[int, int] | None
+
+
+def _in(alias: str, within: Numbers) -> str:
+    return "" if within is None else f" AND {alias}.n BETWEEN {within[0]} AND {within[1]}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,7 @@ class ModelUndo:
         self.target = sql.table(model)
         self.events = sql.table(journal.event_model(model))
         self.pk = sql.pk_column(model)
+        self.refused = 0
         self.mine = Sql(f"e.pgh_run = ANY(%s) AND {only.text}", (runs, *only.params))
         if undone:
             # What was taken back once is as if it had never been written.
@@ -205,11 +218,14 @@ class ModelUndo:
         )
 
     def delete_created(self) -> None:
-        """Delete what was created, as far as nothing refers to it."""
+        """Delete what was created, as far as nothing refers to it and production lets it."""
+        self._carefully(self._delete_created)
+
+    def _delete_created(self, within: Numbers) -> None:
         sql.run(
             self.using,
             f"DELETE FROM {self.target} t USING {self.table} u WHERE t.{self.pk} = u.pk AND u.outcome = '{UNDO}'"
-            f" AND u.created{''.join(f' AND NOT {used}' for used in self._uses())}",
+            f" AND u.created{''.join(f' AND NOT {used}' for used in self._uses())}{_in('u', within)}",
         )
 
     def mark_in_use(self) -> None:
@@ -231,7 +247,55 @@ class ModelUndo:
         ]
 
     def insert_deleted(self) -> None:
-        """Bring back what was deleted, with its key."""
+        """Bring back what was deleted, with its key, as far as production lets it."""
+        self._carefully(self._insert_deleted)
+
+    def restore_changed(self) -> None:
+        """Put changed fields back, as far as production lets it; a time of last change only where nobody wrote since."""
+        self._carefully(self._restore_changed)
+
+    def _carefully(self, write: Callable[[Numbers], None], within: Numbers = None) -> None:
+        """Write what is numbered so, all at first; where production refuses it, halve it until the object is found and mark that.
+
+        Raises the error of the last one where too many are refused.
+        """
+        try:
+            with transaction.atomic(using=self.using):
+                write(within)
+                # A reference to something that is gone by now would be found at the commit, when nothing can be done for the others.
+                sql.run(self.using, "SET CONSTRAINTS ALL IMMEDIATE")
+                sql.run(self.using, "SET CONSTRAINTS ALL DEFERRED")
+        except (IntegrityError, DataError, InternalError) as error:
+            if sql.may_pass(error) or sql.connection_lost(error):
+                raise
+            first, last = within or (1, self._number())
+            if first == last:
+                self._refuse(first, error)
+                return
+            middle = (first + last) // 2
+            self._carefully(write, (first, middle))
+            self._carefully(write, (middle + 1, last))
+
+    def _number(self) -> int:
+        """Number the objects, which is only needed where one is refused; return how many they are."""
+        sql.run(
+            self.using,
+            f"ALTER TABLE {self.table} ADD COLUMN IF NOT EXISTS n bigint GENERATED ALWAYS AS IDENTITY",
+        )
+        sql.run(self.using, f"CREATE INDEX ON {self.table} (n)")
+        return int(sql.fetch(self.using, f"SELECT count(*) FROM {self.table}")[0][0])
+
+    def _refuse(self, number: int, error: DatabaseError) -> None:
+        self.refused += 1
+        if self.refused > MOST_FAILED:
+            raise error
+        sql.run(
+            self.using,
+            f"UPDATE {self.table} SET outcome = '{FAILED}', now = %s WHERE n = %s",
+            [reason_of([self.model], error), number],
+        )
+
+    def _insert_deleted(self, within: Numbers) -> None:
         columns = ", ".join([self.pk, *(quote(field.column) for field in self.fields)])
         values = ", ".join([f"f.{self.pk}", *(f"f.{quote(field.column)}" for field in self.fields)])
         # A column of identity takes a given key only where that is said.
@@ -239,11 +303,10 @@ class ModelUndo:
             self.using,
             f"INSERT INTO {self.target} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {self.table} u"
             f" JOIN {self.events} f ON f.pgh_id = u.first_id WHERE u.outcome = '{UNDO}' AND u.deleted AND NOT u.created"
-            " ORDER BY u.pk",
+            f"{_in('u', within)} ORDER BY u.pk",
         )
 
-    def restore_changed(self) -> None:
-        """Put changed fields back to their base values; a time of last change only where nobody wrote since."""
+    def _restore_changed(self, within: Numbers) -> None:
         if not self.fields:
             return
         sets = []
@@ -262,7 +325,7 @@ class ModelUndo:
             self.using,
             f"UPDATE {self.target} t SET {', '.join(sets)} FROM {self.table} v JOIN {self.events} f ON f.pgh_id = v.first_id"
             f" LEFT JOIN {self.events} n ON n.pgh_id = v.next_id"
-            f" WHERE t.{self.pk} = v.pk AND v.outcome = '{UNDO}' AND NOT v.created AND NOT v.deleted",
+            f" WHERE t.{self.pk} = v.pk AND v.outcome = '{UNDO}' AND NOT v.created AND NOT v.deleted{_in('v', within)}",
         )
 
     def counts(self) -> dict[str, int]:

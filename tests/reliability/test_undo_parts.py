@@ -15,8 +15,8 @@ from batches import actions
 from batches.exceptions import Forbidden, Refused
 from batches.figures import figures
 from batches.models import Event
-from batches.registry import find_batch
-from batches.testing import make_batch
+from batches.registry import find_batch, registry
+from batches.testing import make_batch, run_batch
 from batches.undo import preview
 from batches.words import completeness
 from tests.toys.batches import PriceHandler
@@ -143,6 +143,39 @@ def test_only_undone_rows_are_written_again(executed, boss):
     Thing.objects.filter(code="T2").update(price=77)
     again(executed, boss)
     assert prices() == [2, 77, 6, 8, 10]
+
+
+def test_what_production_refuses_to_take_back_is_found_and_named(boss):
+    """A code that is to come back belongs to something else by now; the others come back."""
+    Thing.objects.bulk_create(Thing(code=f"D{n}", name=f"thing {n}") for n in range(1, 8))
+    batch = run_batch("toy_clean", user=boss)
+    assert not Thing.objects.exists()
+    Thing.objects.create(code="D3", name="another", price=5)
+    actions.revert(batch, boss)
+    assert batch.status == "reverted"
+    assert Thing.objects.filter(name__startswith="thing").count() == 6
+    assert figures(batch)["counts"] == {"reverted": 6, "kept": 1}
+    handler = registry.for_model(type(batch))(batch)
+    said = handler.message(handler.rows().get(status="kept").issues[-1])
+    assert said.startswith("Production refused to put it back: ")
+    assert "D3" in said
+    event = Event.objects.filter(batch=batch.pk, verb="revert").latest("pk")
+    assert event.comment.endswith("Production refused to put 1 back.")
+    assert event.data["objects"]["failed"] == 1
+
+
+def test_old_value_that_refers_to_something_gone_is_found_and_named(boss):
+    """A foreign key is checked at the commit only; by then nothing could be done for the others."""
+    old, other = Box.objects.create(name="Old"), Box.objects.create(name="Other")
+    Thing.objects.bulk_create([Thing(code="A", price=1, box=old), Thing(code="B", price=2, box=other)])
+    file = ContentFile(b"code,price,box\nA,1,New\nB,2,New\n", name="n.csv")
+    batch = make_batch("toy_file", user=boss, file=file)
+    actions.execute(batch, boss)
+    assert set(Thing.objects.values_list("box__name", flat=True)) == {"New"}
+    old.delete()
+    actions.revert(batch, boss)
+    assert dict(Thing.objects.values_list("code", "box__name")) == {"A": "New", "B": "Other"}
+    assert figures(batch)["counts"] == {"reverted": 1, "kept": 1}
 
 
 @pytest.mark.parametrize("what", ["undo", "again"])
