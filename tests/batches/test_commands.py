@@ -165,7 +165,14 @@ def test_refresh_withdraw_and_background(boss, things):
     assert made["status"] == "draft"
     assert as_json("populate_batch", number, "--user", "boss", "--background")["run"]["state"] == "queued"
     assert "under way" in run("withdraw_batch", number, "--user", "boss", code=1)[1]
-    run("worker", "--once")
+    done = as_json("worker", "--once")
+    assert [(r["batch"], r["kind"], r["state"], r["counts"]) for r in done["runs"]] == [
+        (int(number), "populate", "succeeded", {"ok": 3})
+    ]
+    assert done["sent"] == 0
+    assert as_json("worker", "--once") == {"runs": [], "sent": 0}
+    with pytest.raises(CommandError, match="--json needs --once"):
+        call_command("worker", "--json")
     assert find_batch(number).status == "review"
     assert Run.objects.get(batch_id=number).state == "succeeded"
     assert as_json("refresh_batch", number, "--user", "boss")["counts"] == {"ok": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import threading
@@ -11,12 +12,14 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections, router
 from django_tasks_db.management.commands.db_worker import Worker as TaskWorker
 from django_tasks_db.models import DBTaskResult
 
+from batches import sql
 from batches.conf import conf
-from batches.lease import ENDING, mark_interrupted, waiting
+from batches.lease import ENDING, mark_interrupted, owner_name, waiting
+from batches.models import Run
 from batches.outbox import send_due
 from batches.runner import resume
 
@@ -27,16 +30,29 @@ class Command(BaseCommand):
     help = "Work on batches in the background; resumes what a dead worker left. As many as wanted, on as many machines."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add --once."""
+        """Add --once and --json."""
         parser.add_argument("--once", action="store_true", help="Do what is waiting now, then end.")
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            dest="as_json",
+            help="With --once: print what was done as one JSON object.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until told to end."""
         loop = Loop()
+        if options["as_json"] and not options["once"]:
+            raise CommandError(
+                "--json needs --once: a worker that goes on has no end to report.", returncode=2
+            )
         if options["once"]:
             try:
+                began = database_time()
                 loop.once()
-                send_due()
+                sent = send_due()
+                if options["as_json"]:
+                    self.stdout.write(json.dumps({"runs": runs_since(began), "sent": sent}))
             except (DatabaseError, InterfaceError) as error:
                 raise CommandError(f"The database cannot be worked with: {error}") from error
             return
@@ -45,6 +61,27 @@ class Command(BaseCommand):
         logger.info("worker started")
         loop.forever()
         logger.info("worker ended")
+
+
+def database_time() -> Any:
+    """Return the time of the database, which is that of runs."""
+    return sql.fetch(router.db_for_write(Run), "SELECT clock_timestamp()")[0][0]
+
+
+def runs_since(began: Any) -> list[dict[str, Any]]:
+    """Return the runs that this process ended since a time, in order."""
+    runs = Run.objects.filter(owner=owner_name(), finished__gte=began).order_by("finished", "pk")
+    return [
+        {
+            "run": run.pk,
+            "batch": run.batch_id,
+            "kind": run.kind,
+            "state": run.state,
+            "counts": run.counts,
+            "error": run.error,
+        }
+        for run in runs
+    ]
 
 
 class Loop:
