@@ -61,7 +61,7 @@ def _values(given: dict[str, Any]) -> Iterator[CheckMessage]:
         if key not in DEFAULTS:
             continue
         default = DEFAULTS[key]
-        if isinstance(default, dict):
+        if key == "KEEP_BY_TYPE":
             wanted, fits = BY_TYPE, _is_by_type(value)
         elif isinstance(default, bool):
             wanted, fits = "True or False", isinstance(value, bool)

@@ -5,11 +5,11 @@ import pytest
 from batches import actions
 from products.models import ProductCost
 
-from .test_vendor_catalog import acme, boss, catalog
+from .test_vendor_catalog import acme, catalog
 from .test_vendor_catalog_list import HEAD, costs, lines
 
 pytestmark = pytest.mark.django_db
-__all__ = ["acme", "boss"]
+__all__ = ["acme"]
 
 
 def test_rows_of_what_is_not_in_the_list_are_nobody_s_work_and_stay(boss, acme):

@@ -4,7 +4,6 @@ import json
 from io import StringIO
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 
@@ -22,11 +21,6 @@ from .test_file_answers import lines, mixed, upca
 
 pytestmark = pytest.mark.django_db
 HEAD = "Item Number,UPC,Item Description"
-
-
-@pytest.fixture
-def boss():
-    return get_user_model().objects.create_superuser("boss", password="boss")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import csv
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth import get_user_model
 
 from batches.checks import check_handler, check_settings
 from batches.contract.delivering import DeliverLaws
@@ -20,11 +19,6 @@ from .test_product_file_contract import TestProductFile as ProductFileContract
 
 pytestmark = pytest.mark.django_db
 TARGET = {"prices": "batches.targets.DropFolder"}
-
-
-@pytest.fixture
-def boss():
-    return get_user_model().objects.create_superuser("boss", password="boss")
 
 
 @pytest.fixture

@@ -21,11 +21,6 @@ pytestmark = pytest.mark.django_db
 HEAD = "Item Number,UPC,Item Description,Dept,Brand,Category,Vendor,Vendor Name,Pack,Case Cost,Retail\n"
 
 
-@pytest.fixture
-def boss():
-    return get_user_model().objects.create_superuser("boss", password="boss")
-
-
 def book(*lines, head=HEAD, name="book.csv"):
     return ContentFile((head + "\n".join(lines) + "\n").encode(), name=name)
 

@@ -1,7 +1,6 @@
 """Product file: a row that names its vendor twice, by code and by name."""
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.urls import reverse
 
@@ -14,11 +13,6 @@ from .factories import ProductFactory, VendorFactory
 
 pytestmark = pytest.mark.django_db
 HEAD = "Item Number,Vendor code,Vendor name,Unit cost\n"
-
-
-@pytest.fixture
-def boss():
-    return get_user_model().objects.create_superuser("boss", password="boss")
 
 
 def batch_of(boss, *lines):

@@ -25,11 +25,6 @@ ROWS = (
 
 
 @pytest.fixture
-def boss():
-    return get_user_model().objects.create_superuser("boss", password="boss")
-
-
-@pytest.fixture
 def clerk():
     """Return a clerk who works with the department Frozen only."""
     user = get_user_model().objects.create_user("clerk", is_staff=True)

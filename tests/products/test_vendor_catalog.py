@@ -24,11 +24,6 @@ HEAD = "Item #,UPC,Description,Pack,Case Cost,Unit Cost\n"
 
 
 @pytest.fixture
-def boss():
-    return get_user_model().objects.create_superuser("boss", password="boss")
-
-
-@pytest.fixture
 def acme():
     return VendorFactory(code="ACME", name="Acme Foods")
 

@@ -17,10 +17,10 @@ from products.batches.vendor_catalog_list import ends
 from products.models import ProductCost
 
 from .factories import ProductCostFactory, ProductFactory, VendorFactory
-from .test_vendor_catalog import acme, boss, catalog, cost_of, found, sentence, tiles_of
+from .test_vendor_catalog import acme, catalog, cost_of, found, sentence, tiles_of
 
 pytestmark = pytest.mark.django_db
-__all__ = ["acme", "boss"]
+__all__ = ["acme"]
 HEAD = "Item #,Unit Cost\n"
 
 

@@ -10,10 +10,10 @@ from batches.views.remedies import remedy_of
 from products.models import Product
 
 from .factories import BrandFactory, DepartmentFactory, ProductFactory, upc
-from .test_vendor_catalog import acme, boss, catalog, found, sentence
+from .test_vendor_catalog import acme, catalog, found, sentence
 
 pytestmark = pytest.mark.django_db
-__all__ = ["acme", "boss"]
+__all__ = ["acme"]
 
 
 def test_a_product_is_made_with_all_that_the_row_has(boss, acme):
