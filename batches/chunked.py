@@ -22,7 +22,7 @@ from .execution import execute_piece, failure_of, mark_executed, must_be_confirm
 from .handlers import BatchHandler
 from .lease import ENDING, give_back
 from .models import Run, RunStep
-from .states import RowStatus, RunState
+from .states import WRITTEN, RowStatus, RunKind, RunState, Status
 from .takeup import take_up, to_be_taken_up
 from .words import whole
 
@@ -41,6 +41,11 @@ TRIES = 6
 MOST_FAILED = 1_000
 
 
+# How rows stand that a run is through with.
+EXECUTED = (RowStatus.APPLIED, RowStatus.CONFLICT, RowStatus.FAILED)
+UNDONE = (RowStatus.REVERTED, RowStatus.KEPT)
+
+
 def next_size(size: int, seconds: float) -> int:
     """Return how many rows the next chunk has after one of `size` rows took so long; it at most doubles or halves."""
     factor = min(2.0, max(0.5, TARGET / max(seconds, 0.001)))
@@ -56,7 +61,7 @@ def step_counts(run: Run) -> dict[str, int]:
     """Return row status -> rows that the chunks of a run left so, as far as they are outcomes."""
     sums = {
         str(status): Sum(Cast(KeyTextTransform(str(status), "counts"), BigIntegerField()))
-        for status in (RowStatus.APPLIED, RowStatus.CONFLICT, RowStatus.FAILED)
+        for status in (UNDONE if run.kind == RunKind.REVERT else EXECUTED)
     }
     return {s: n or 0 for s, n in RunStep.objects.filter(run=run, final=False).aggregate(**sums).items()}
 
@@ -148,13 +153,16 @@ class Chunks:
 
     def _write(self, first: int, last: int) -> None:
         self.runner.guard()
+        self._do(first, last)
+        self._step(first, last)
+        journal.clear_run(using=self.using)
+
+    def _do(self, first: int, last: int) -> None:
         take_up(self.handler, self.run, first, last)
         piece = self.handler.piece(first, last)
         self.runner.allowed(self.handler, self.handler.piece_rows(piece))
         journal.set_run(self.run.pk, using=self.using)
         execute_piece(self.handler, piece, self.run)
-        self._step(first, last)
-        journal.clear_run(using=self.using)
 
     def _step(self, first: int, last: int) -> None:
         counts = rows_by_status(self.handler.rows().filter(sequence__range=(first, last)))
@@ -217,6 +225,8 @@ class Chunks:
 def end_in_part(runner: Runner, reason: str) -> str:
     """Mark a batch executed whose run ended before its last row, in the caller's transaction; return the sentence about it."""
     handler = runner.fresh_handler()
+    if runner.run.kind == RunKind.REVERT:
+        return _undone_in_part(runner, handler, reason)
     written = handler.rows().filter(status=RowStatus.APPLIED).count()
     pending = rights.pending_rows(handler).count()
     sentence = _("%(reason)s %(written)s rows are written, %(pending)s are not yet.") % {
@@ -224,6 +234,17 @@ def end_in_part(runner: Runner, reason: str) -> str:
     }  # fmt: skip
     old = handler.batch.status
     mark_executed(handler, runner.run.requested_by)
+    runner.record(handler, old, sentence)
+    return sentence
+
+
+def _undone_in_part(runner: Runner, handler: BatchHandler, reason: str) -> str:
+    counts = rows_by_status(handler.rows().filter(status__in=[RowStatus.REVERTED, *WRITTEN]))
+    sentence = _("%(reason)s %(undone)s rows are put back, %(left)s are still written.") % {
+        "reason": reason, "undone": whole(counts.pop(RowStatus.REVERTED, 0)), "left": whole(sum(counts.values())),
+    }  # fmt: skip
+    old = handler.batch.status
+    handler.batch.status = Status.EXECUTED
     runner.record(handler, old, sentence)
     return sentence
 

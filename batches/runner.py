@@ -31,6 +31,7 @@ from .refusals import database_reason, database_sentence, validation_sentence
 from .registry import find_batch, registry
 from .states import ONLY_READS, RowStatus, RunKind, RunState, Status
 from .takeup import take_up, takes_up
+from .undo_chunks import UndoChunks
 from .verbs import VERB
 
 logger = logging.getLogger("batches")
@@ -63,7 +64,7 @@ class Runner:
         try:
             with self.keeper:
                 if self.run.is_chunked:
-                    Chunks(self).work()
+                    (UndoChunks if self.run.kind == RunKind.REVERT else Chunks)(self).work()
                 else:
                     self.patiently(self._work, TRIES)
         except LeaseLost:

@@ -9,6 +9,8 @@ what it deleted comes back with its key.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import models, transaction
@@ -51,21 +53,43 @@ def touched_models(runs: list[int], using: str) -> list[type[models.Model]]:
 class Undo:
     """The undo of one batch, or of those of its rows that match a filter, in the caller's transaction."""
 
-    def __init__(self, handler: BatchHandler, chosen: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        handler: BatchHandler,
+        chosen: Mapping[str, str] | None = None,
+        *,
+        span: tuple[int, int] | None = None,
+        shared: Mapping[str, list[Any]] | None = None,
+    ) -> None:
+        """`span` limits it to a range of rows, of which those that link to `shared` objects (link -> keys) are left out."""
         self.handler = handler
+        self.span = span
+        self.shared = shared or {}
         self.using = handler.using
         self.chosen = chosen or {}
         runs = runs_of(handler.batch.pk, self.using)
         undone = runs_of(handler.batch.pk, self.using, RunKind.REVERT)
         self.parts: list[ModelUndo] = []
         for model in touched_models(runs, self.using):
-            only = self._only(model) if self.chosen else Sql("TRUE")
+            only = self._only(model) if self.some else Sql("TRUE")
             if only is not None:
                 self.parts.append(ModelUndo(model, len(self.parts), runs, self.using, undone, only))
 
     def rows(self) -> Any:
         """Return the rows that are undone: what was kept once may be put back now."""
-        return choose(self.handler, self.handler.rows().order_by().filter(status__in=WRITTEN), self.chosen)
+        rows = choose(self.handler, self.handler.rows().order_by().filter(status__in=WRITTEN), self.chosen)
+        if self.span is not None:
+            # What no row stands for is undone with the rest, so a row that stands for nothing waits for that.
+            stands = [models.Q(**{f"{link}__isnull": False}) for link in row_links(self.handler)]
+            rows = rows.filter(reduce(or_, stands, models.Q(pk=None)), sequence__range=self.span)
+            for link, keys in self.shared.items():
+                rows = rows.exclude(**{f"{link}__in": keys})
+        return rows
+
+    @property
+    def some(self) -> bool:
+        """Tell whether only some of the batch's rows are undone."""
+        return bool(self.chosen) or self.span is not None
 
     def _only(self, model: type[models.Model]) -> Sql | None:
         """Return the condition that an object with the key e.pk belongs to chosen rows and to no others; None where none can."""
@@ -74,7 +98,7 @@ class Undo:
         mine = sql.compiled(self.rows().values_list("pk"), self.using)
         columns = [
             quote(self.handler.row_model._meta.get_field(link).column)  # type: ignore[union-attr]
-            for link, other in all_links(self.handler).items()
+            for link, other in self._links().items()
             if other is model
         ]
         if not columns:
@@ -87,8 +111,15 @@ class Undo:
             for c in columns
         ]
         params: tuple[Any, ...] = (*mine.params,) * len(columns)
+        if self.span is not None:
+            # Rows that share something are not in such a part, so that all others need not be read.
+            return Sql(f"({' OR '.join(of_mine)})", params)
         params += (self.handler.batch.pk, *WRITTEN, *mine.params) * len(columns)
         return Sql(f"({' OR '.join(of_mine)}) AND {' AND '.join(of_others)}", params)
+
+    def _links(self) -> dict[str, type[models.Model]]:
+        """Return the links by which objects belong to rows; what several rows share is no matter of a range of them."""
+        return all_links(self.handler) if self.span is None else row_links(self.handler)
 
     def plan(self) -> None:
         """Lock the objects and find out what becomes of each."""
@@ -120,8 +151,8 @@ class Undo:
             said = "jsonb_path_query_array(COALESCE(r.issues, '[]'::jsonb), '$[*] ? (!(@.code starts with \"undo_\"))')"
             text = f"UPDATE {rows} r SET status = %s, issues = {said} WHERE r.{sql.pk_column(self.handler.row_model)} IN ({mine.text})"
             sql.run(self.using, text, (RowStatus.APPLIED, *mine.params))
-        chosen = sql.compiled(self.rows().values_list("pk"), self.using) if self.chosen else Sql("")
-        limit = f" AND r.{sql.pk_column(self.handler.row_model)} IN ({chosen.text})" if self.chosen else ""
+        chosen = sql.compiled(self.rows().values_list("pk"), self.using) if self.some else Sql("")
+        limit = f" AND r.{sql.pk_column(self.handler.row_model)} IN ({chosen.text})" if self.some else ""
         by_model = {part.model: part for part in self.parts}
         for link, model in row_links(self.handler).items():
             part = by_model.get(model)
@@ -154,6 +185,18 @@ class Undo:
         for part in self.parts:
             found += part.kept(limit - len(found))
         return found
+
+
+def shared_objects(handler: BatchHandler) -> dict[str, list[Any]]:
+    """Return the objects to which more than one written row of the batch belongs: link -> keys; as a rule there are none."""
+    found = {}
+    for link in row_links(handler):
+        rows = handler.rows().order_by().filter(status__in=WRITTEN).exclude(**{link: None})
+        many = rows.values(link).annotate(n=models.Count("pk")).filter(n__gt=1)
+        keys = list(many.values_list(link, flat=True))
+        if keys:
+            found[link] = keys
+    return found
 
 
 def revert(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:

@@ -72,6 +72,8 @@ def outcomes(counts: dict[str, int]) -> str:
         (RowStatus.APPLIED, _("written")),
         (RowStatus.CONFLICT, _("changed since review")),
         (RowStatus.FAILED, _("failed")),
+        (RowStatus.REVERTED, _("put back")),
+        (RowStatus.KEPT, _("kept")),
     ]
     return ", ".join(f"{whole(counts[status])} {word}" for status, word in words if counts.get(status))
 

@@ -76,11 +76,12 @@ def revert(rows: int) -> Iterator[dict[str, Any]]:
     def executed() -> None:
         changes.reviewed()
         before.append(checksum())
-        changes.executed = actions.execute(changes.batch, user()).pk
+        # An undo works as the execution did.
+        changes.executed = actions.execute(changes.batch, user(), in_chunks=False).pk
         settle(PRODUCT, EVENTS, ROW)
 
     def undo() -> None:
-        actions.revert(changes.batch, user())
+        assert not actions.revert(changes.batch, user()).is_chunked
 
     steps = {
         "baseline": Step(bare, before=changes.reviewed),
@@ -116,6 +117,9 @@ def price_book(rows: int) -> Iterator[dict[str, Any]]:
         made = actions.execute(batch, user(), in_chunks=in_chunks)
         assert made.is_chunked is in_chunks
 
+    def undo() -> None:
+        assert actions.revert(batch, user()).is_chunked
+
     def executed() -> None:
         reviewed()
         before.append((checksum(PRODUCT), checksum(COST)))
@@ -126,7 +130,7 @@ def price_book(rows: int) -> Iterator[dict[str, Any]]:
         "baseline": Step(bare, before=reviewed),
         "ours": Step(lambda: execute(in_chunks=False), before=reviewed),
         "chunks": Step(lambda: execute(in_chunks=True), before=reviewed),
-        "undo": Step(lambda: actions.revert(batch, user()), before=executed),
+        "undo": Step(undo, before=executed),
     }
     in_turn(steps, rounds_of(rows, quick=False))
     assert (checksum(PRODUCT), checksum(COST)) == before[-1], "after the undo every column must be as before"

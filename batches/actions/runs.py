@@ -100,7 +100,7 @@ def begin(
 
 def _way(change: Change, verb: str, in_chunks: bool | None) -> dict[str, Any]:
     """Return how the rows will be written, frozen now: all at once, or in chunks up to the row that is the last one by now."""
-    if VERB[verb].run != RunKind.EXECUTE:
+    if VERB[verb].run not in (RunKind.EXECUTE, RunKind.REVERT):
         return {}
     handler = change.handler
     if handler.atomic != "ask" or in_chunks is None:
