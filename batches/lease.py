@@ -195,7 +195,8 @@ class Keeper:
             f"UPDATE {sql.table(Run)} SET lease_until = clock_timestamp() + make_interval(secs => %s), done = %s, total = %s,"
             " blocked = %s, state = CASE state WHEN 'interrupted' THEN 'running' ELSE state END"
             " WHERE id = %s AND attempt = %s AND state IN ('running', 'pausing', 'stopping', 'interrupted')"
-            " RETURNING stop_requested",
+            # What was given back is nobody's until another worker claims it.
+            " AND owner <> '' RETURNING stop_requested",
             [conf("LEASE_SECONDS"), self.done, self.total, self.blocked, self.run.pk, self.run.attempt],
         )
         if not rows:

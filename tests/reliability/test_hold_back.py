@@ -95,3 +95,11 @@ def test_process_that_ends_gives_the_run_back_between_chunks(batch, boss):
     assert run.pk in waiting(0)
     assert resume(run.pk).state == "succeeded"
     assert (prices(), changes()) == ([2, 4, 6, 8, 10], 5)
+
+
+def test_late_sign_of_life_does_not_take_back_what_was_given_back(batch, boss):
+    run = actions.start(batch, "execute", boss, own=True)
+    keeper = lease.Keeper(run)
+    lease.give_back(run)
+    keeper.beat()
+    assert run.pk in waiting(0)
