@@ -226,6 +226,8 @@ VERBS: tuple[Verb, ...] = (
         (S.EXECUTED,),
         S.EXECUTED,
         "add",
+        # To check the new batch is to change it.
+        also=("change",),
         meaning=gettext_lazy(
             "Take what was changed since review to a new batch, where it is checked and reviewed again."
         ),

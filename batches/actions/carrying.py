@@ -45,7 +45,9 @@ def carry_on(
         if other.batch.records is not None or handler.batch.records is not None:
             other.batch.records = other.rows().filter(source_row__isnull=False).count()
         comment = _("Carried on in batch %(number)s.") % {"number": other.batch.shown_number}
-        rows.order_by().update(status=RowStatus.LEFT, removed_reason=comment)
+        # Those that were copied, whatever production has moved since: what a person may work on may be asked of it.
+        copied = handler.rows().order_by().filter(sequence__in=other.rows().values("sequence"))
+        found = copied.update(status=RowStatus.LEFT, removed_reason=comment)
         _check(other, user, door, found)
         _log_both(change, comment, other.batch, user, door, found, dict(chosen or {}))
     other.batch.refresh_from_db()

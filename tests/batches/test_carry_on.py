@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import Q
 from django.urls import reverse
 
@@ -136,9 +137,41 @@ def test_wrong_user_and_scope(executed, boss, monkeypatch):
     with pytest.raises(Forbidden):
         actions.carry_on(executed, clerk)
     monkeypatch.setattr(PriceHandler, "scope", lambda self, user: Q() if user.is_superuser else Q(code="T2"))
-    clerk.user_permissions.add(rights.get(codename="add_pricebatch"))
+    clerk.user_permissions.add(*rights.filter(codename__in=["add_pricebatch", "change_pricebatch"]))
     clerk = get_user_model().objects.get(pk=clerk.pk)
     assert [r.code for r in PriceHandler(actions.carry_on(executed, clerk).batch).rows()] == ["T2"]
+
+
+def test_who_may_carry_on_but_not_execute_finds_the_button(executed, boss, client, settings):
+    settings.BATCHES = settings.BATCHES | {"AT_ONCE_ROWS": 1}
+    clerk = get_user_model().objects.create_user("clerk", password="clerk", is_staff=True)
+    rights = Permission.objects.filter(content_type__app_label="toys")
+    clerk.user_permissions.set(rights.filter(codename__in=["view_pricebatch", "add_pricebatch"]))
+    client.force_login(clerk)
+    # Its rows could not be checked.
+    assert client.post(reverse("batches:carry_on", args=[executed.pk])).status_code == 403
+    clerk.user_permissions.add(rights.get(codename="change_pricebatch"))
+    text = client.get(reverse("batches:batch", args=[executed.pk]), follow=True).text
+    assert reverse("batches:carry_on", args=[executed.pk]) in text
+    assert reverse("batches:close", args=[executed.pk]) not in text
+    client.post(reverse("batches:carry_on", args=[executed.pk]))
+    assert resume(Run.objects.get(kind="refresh").pk).state == "succeeded"
+
+
+def test_what_moves_out_of_sight_meanwhile_is_in_one_batch_all_the_same(executed, boss, monkeypatch):
+    clerk = get_user_model().objects.create_superuser("clerk", password="clerk")
+    monkeypatch.setattr(PriceHandler, "scope", lambda self, user: Q(thing__name=""))
+
+    def rename(execute, statement, params, many, context):
+        result = execute(statement, params, many, context)
+        if statement.startswith('INSERT INTO "toys_pricerow"'):
+            Thing.objects.filter(code="T2").update(name="moved")
+        return result
+
+    with connection.execute_wrapper(rename):
+        made = actions.carry_on(executed, clerk)
+    assert made.rows == PriceHandler(made.batch).rows().count() == 2
+    assert figures(executed)["counts"] == {"applied": 3, "left": 2}
 
 
 def test_command(executed):
