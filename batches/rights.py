@@ -189,9 +189,17 @@ def why_not(
     if reason is None and verb in TAKES_UP:
         rows = TAKES_UP[verb](handler)
         reason = why_not_take_up(handler, verb, rows) or missing_right(handler, verb, user, rows=rows)
-    if reason is None and verb == "carry_on" and not conflicting_rows(handler).exists():
+    if (
+        reason is None
+        and verb == "carry_on"
+        and not conflicting_rows(handler).filter(handler.scope(user)).exists()
+    ):
         reason = _("No row was changed since review.")
-    if reason is None and verb == "close" and not unwritten_rows(handler).exists():
+    if (
+        reason is None
+        and verb == "close"
+        and not unwritten_rows(handler).filter(handler.scope(user)).exists()
+    ):
         reason = _("Every row that took part was written; nothing is left to close.")
     if reason is None and verb == "deliver" and not unsent_lots(batch).exists():
         reason = _("Nothing is left to send.")

@@ -23,9 +23,12 @@ def withdraw(batch: BatchBase, user: Any, *, door: Door = CODE, comment: str = "
 
 
 def close(batch: BatchBase, user: Any, *, door: Door = CODE, reason: str = "") -> int:
-    """Leave out for good the rows that were not written, and say why; return how many. Raises Refused."""
+    """Leave out for good the rows that were not written, and say why; return how many. Raises Refused.
+
+    Rows outside of what `user` may work on stay as they are.
+    """
     with changing(batch, "close", user, door) as change:
-        rows = rights.unwritten_rows(change.handler).order_by()
+        rows = rights.unwritten_rows(change.handler).filter(change.handler.scope(user)).order_by()
         n = int(rows.update(status=RowStatus.LEFT, removed_reason=storable(reason)[:200]))
         change.touched()
         change.comment, change.data = storable(reason), {"rows": n}

@@ -298,7 +298,8 @@ def progress_of(run: Run | None) -> dict[str, Any] | None:
         "rate": whole(round(rate)) if rate >= 1 and not resting else "",
         "left": _duration(left) if left is not None else "",
         "waiting": run.state == RunState.QUEUED,
-        "blocked": _blocked(run),
+        "blocked": "" if silent else _blocked(run),
+        "paused": run.state == RunState.PAUSED,
         "stopping": run.state == RunState.STOPPING,
     }
 
