@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from .. import rights, sql
 from ..choosing import choose
 from ..conf import conf
-from ..exceptions import Refused
+from ..exceptions import BatchError, Refused
 from ..filling import check_all
 from ..handlers import BatchHandler
 from ..log import CODE, Door, log
@@ -22,6 +24,7 @@ from .base import Change, changing, handler_of
 from .parts import Moved, new_part
 from .runs import begin
 
+logger = logging.getLogger("batches")
 # Findings of the execution stay as something to look at: they say what was, is, and was wanted.
 SEEN = """(SELECT jsonb_agg((e - 'own') || '{"severity": "warning", "keep": true}') FROM jsonb_array_elements(r.issues) e
  WHERE e ->> 'severity' = 'error')"""
@@ -78,9 +81,21 @@ def _copy(handler: BatchHandler, rows: QuerySet, number: int) -> None:
 
 
 def _check(other: BatchHandler, user: Any, door: Door, rows: int) -> None:
-    """Check the copied rows against production as it is now: here if they are few, else by a run."""
+    """Check the copied rows against production as it is now: here if they are few, else by a run. Raises Refused."""
     if rows <= conf("AT_ONCE_ROWS"):
-        check_all(other)
+        try:
+            check_all(other)
+        except (BatchError, DatabaseError):
+            raise
+        except Exception as error:
+            # As a rule a hook that counts on something which is gone by now; a run would say so as well.
+            logger.exception(
+                "batch %s: rows could not be checked in a new batch", other.batch.source_batch_id
+            )
+            words = {"type": type(error).__name__, "text": error}
+            raise Refused(
+                _("The rows could not be checked again (%(type)s: %(text)s), so none was taken.") % words
+            ) from error
     else:
         begin(Change(other.batch, other), "refresh", user, door, own=False)
     other.batch.save()

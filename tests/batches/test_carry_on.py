@@ -17,7 +17,7 @@ from batches import actions
 from batches.exceptions import Forbidden, Refused
 from batches.figures import figures
 from batches.lease import waiting
-from batches.models import Event, Run
+from batches.models import BatchNumber, Event, Run
 from batches.registry import find_batch
 from batches.runner import resume
 from batches.testing import make_batch
@@ -172,6 +172,18 @@ def test_what_moves_out_of_sight_meanwhile_is_in_one_batch_all_the_same(executed
         made = actions.carry_on(executed, clerk)
     assert made.rows == PriceHandler(made.batch).rows().count() == 2
     assert figures(executed)["counts"] == {"applied": 3, "left": 2}
+
+
+def test_hook_that_cannot_check_takes_nothing_and_says_why(boss, client):
+    Thing.objects.bulk_create(Thing(code=f"T{n}", name=f"thing {n}") for n in (1, 2))
+    batch = make_batch("toy_rename", user=boss)
+    Thing.objects.filter(code="T2").delete()
+    actions.execute(batch, boss)
+    client.force_login(boss)
+    text = client.post(reverse("batches:carry_on", args=[batch.pk]), follow=True).text
+    assert "The rows could not be checked again (DoesNotExist: Thing matching query does not exist.)" in text
+    assert figures(batch)["counts"] == {"applied": 1, "conflict": 1}
+    assert not BatchNumber.objects.exclude(pk=batch.pk).exists()
 
 
 def test_command(executed):

@@ -56,7 +56,7 @@ def test_records_of_a_file_are_told_of_both_parts(boss, things, path):
     [
         (["--filter", "q=nothing"], "No row matches this filter, so nothing was moved."),
         (["--filter", "excluded=no"], "All rows match, so nothing would be left; choose a part of them."),
-        (["--filter", ""], "All rows match, so nothing would be left; choose a part of them."),
+        (["--filter", ""], "The filter '' is not understood; write it as status=warning&q=milk."),
         (["--filter", "q=T1", "--expected", "2"], "2 rows matched when you pressed, now 1 do; look again."),
         (["--filter", "T1"], "The filter 'T1' is not understood; write it as status=warning&q=milk."),
         (["--filter", "pk=1"], "There is no filter 'pk'; there are: status, action, excluded, finding, q."),

@@ -240,18 +240,33 @@ def add_filter(parser: Any, *, needed: bool = False) -> None:
     """Add the option that `chosen` reads."""
     said = "Which rows, such as status=warning&q=milk"
     parser.add_argument(
-        "--filter", default="", required=needed, help=f"{said}." if needed else f"{said}; all without it."
+        "--filter", required=needed, help=f"{said}." if needed else f"{said}; all without it."
     )
 
 
-def chosen(text: str) -> dict[str, str]:
-    """Return the filter of a query string. Raises Refused."""
+def chosen(text: str | None) -> dict[str, str]:
+    """Return the filter of a query string; none is all rows, an empty one is not. Raises Refused."""
+    if text is None:
+        return {}
     try:
-        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True)
     except ValueError:
+        pairs = []
+    if not pairs:
         raise Refused(
             _("The filter %(text)r is not understood; write it as status=warning&q=milk.") % {"text": text}
-        ) from None
+        )
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        # A variable of a script that is not set would mean all rows.
+        if not value.strip():
+            raise Refused(
+                _("The filter %(name)s has no value; leave it out where all rows are meant.") % {"name": name}
+            )
+        if name in found:
+            raise Refused(_("The filter %(name)s is given twice; give it once.") % {"name": name})
+        found[name] = value
+    return found
 
 
 def lines(batch: BatchBase, data: dict[str, Any]) -> list[str]:
