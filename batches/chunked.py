@@ -228,7 +228,9 @@ def end_in_part(runner: Runner, reason: str) -> str:
     if runner.run.kind == RunKind.REVERT:
         return _undone_in_part(runner, handler, reason)
     written = handler.rows().filter(status=RowStatus.APPLIED).count()
-    pending = rights.pending_rows(handler).count()
+    # Rows that were to be taken up stand as they did until they are reached.
+    left = to_be_taken_up(handler, runner.run).filter(sequence__gt=reached(runner.run, runner.using))
+    pending = rights.pending_rows(handler).count() + left.count()
     sentence = _("%(reason)s %(written)s rows are written, %(pending)s are not yet.") % {
         "reason": reason, "written": whole(written), "pending": whole(pending),
     }  # fmt: skip

@@ -24,6 +24,7 @@ from .harness import KillAt, forked, killed, statements
 from .test_chunked import (
     DOUBLED,
     ROWS,
+    AtStep,
     _carry_on,
     batch,
     boss,
@@ -223,3 +224,15 @@ def test_command(failed):
         call_command("retry_batch", str(failed.pk), "--user", "boss", stderr=err)
     assert ended.value.code == 1
     assert "No row failed." in err.getvalue()
+
+
+def test_stopped_in_the_middle_it_says_how_many_are_not_written_again(batch, boss):
+    actions.execute(batch, boss)
+    actions.revert(batch, boss)
+    run = actions.reapply(batch, boss, own=True)
+    with connection.execute_wrapper(AtStep(lambda: actions.stop(find_batch(batch.pk), boss), 1)):
+        run = actions.work(batch, run)
+    assert (run.state, prices()) == ("stopped", [2, 4, 3, 4, 5])
+    assert run.error == "Stopped by a person. 2 rows are written, 3 are not yet."
+    run = actions.work(batch, actions.reapply(batch, boss, own=True))
+    assert (run.state, prices()) == ("succeeded", DOUBLED)
