@@ -130,6 +130,15 @@ def test_undo_page_says_what_was_sent_and_what_will_not_be(web, down, batch, bos
     assert "Send again" not in page
 
 
+def test_undo_page_of_some_rows_counts_no_deliveries_of_others(web, folder, batch, boss):
+    actions.execute(batch, boss)
+    page = text(web.get(url("revert", batch) + "?q=1"))
+    assert "3 deliveries are not sent yet and will not be." not in page
+    assert "is not sent any more where nobody tried yet" in page
+    actions.revert(batch, boss, {"q": "1"})
+    assert (outbox_of(batch.pk).waiting, outbox_of(batch.pk).cancelled) == (2, 1)
+
+
 def test_deliveries_cost_the_page_one_query_however_many_there_are(web, down, batch, boss):
     actions.execute(batch, boss)
     few = _queries(web, batch)
