@@ -353,6 +353,6 @@ class VendorCatalogHandler(BatchHandler):
         departments = departments_of(user)
         if departments is None:
             return Q()
-        # What a row makes is of the department that the row names.
-        free = Q(product__isnull=False) | Q(department__isnull=True) | Q(department__in=departments)
+        # What a row makes, or made until it was undone, is of the department that the row names.
+        free = Q(product__number__isnull=False) | Q(department__isnull=True) | Q(department__in=departments)
         return Q(product__department__in=departments) | Q(product__department__isnull=True) & free

@@ -336,6 +336,26 @@ def test_person_sees_and_executes_only_their_departments(boss, acme):
         actions.execute(batch, buyer)
 
 
+def test_undone_product_of_another_department_stays_out_of_sight(boss, acme):
+    dairy = DepartmentFactory(name="Dairy")
+    DepartmentFactory(name="Meat")
+    buyer = get_user_model().objects.create_user("buyer", is_staff=True)
+    DepartmentScope.objects.create(user=buyer).departments.set([dairy])
+    batch = catalog(
+        boss,
+        acme,
+        "A5,036000291452,milk,Dairy,3",
+        "A6,036000291469,ham,Meat,3",
+        head="Item #,UPC,Description,Dept,Unit Cost\n",
+        unknown_products="create",
+    )
+    for work in (actions.execute, actions.revert):
+        work(batch, boss)
+        seen = batch.rows.filter(actions.handler_of(batch, buyer).scope(buyer))
+        assert list(seen.values_list("vendor_item_code", flat=True)) == ["A5"]
+    assert set(batch.rows.values_list("status", flat=True)) == {"reverted"}
+
+
 def test_executing_needs_the_rights_of_what_it_does(boss, acme):
     cost_of(acme, "A0")
     ProductFactory(code="036000291452")
