@@ -47,8 +47,9 @@ def execute_piece(handler: BatchHandler, piece: Piece, run: Run) -> None:
 
 def _write(handler: BatchHandler, piece: Piece, run: Run) -> None:
     if handler.executes_by_changes:
+        before = _heard_before(handler, piece)
         handler.writer.write(piece, handler.on_conflict)
-        _announce(handler, piece, run)
+        _announce(handler, piece, run, before)
     else:
         handler.execute(handler.piece_rows(piece))
         # A hook that returns has written its rows; one that cannot write a row says so on the row, or raises.
@@ -88,12 +89,22 @@ def mark_executed(handler: BatchHandler, user: Any) -> None:
     batch.reverted, batch.reverted_by, batch.reverted_by_name = None, None, ""
 
 
-def _announce(handler: BatchHandler, piece: Piece, run: Run) -> None:
+def _heard_before(handler: BatchHandler, piece: Piece) -> list[int]:
+    """Return which rows of a piece an earlier run wrote, so that they are announced once; none is read where nobody listens."""
+    if not any(rows_written.has_listeners(target.model) for target in handler.targets.values()):
+        return []
+    rows = handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED)
+    return list(rows.order_by().values_list("sequence", flat=True))
+
+
+def _announce(handler: BatchHandler, piece: Piece, run: Run, before: list[int]) -> None:
     """Send the signal about what a piece wrote after commit; the keys are only read if somebody listens."""
     for target in handler.targets.values():
         if not rows_written.has_listeners(target.model):
             continue
         applied = handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED)
+        if before:
+            applied = applied.exclude(sequence__in=before)
         pks = list(
             applied.exclude(**{f"{target.to}__isnull": True}).values_list(f"{target.to}_id", flat=True)
         )

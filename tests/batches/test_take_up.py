@@ -6,6 +6,7 @@ from django.core.files.base import ContentFile
 
 from batches import actions
 from batches.figures import figures
+from batches.signals import rows_written
 from batches.testing import make_batch
 from tests.toys.batches import ThingFileHandler
 from tests.toys.models import Box, Thing
@@ -79,3 +80,20 @@ def test_failed_row_makes_nothing_anew(boss, monkeypatch):
     again(batch, boss, "retry")
     assert figures(batch)["counts"] == {"applied": 1, "conflict": 1}
     assert list(Thing.objects.values_list("code", flat=True)) == ["T9"]
+
+
+def test_only_what_is_written_again_is_announced_again(boss):
+    batch = from_file(boss, "T1,mine,9,First\nT2,mine,9,First\n")
+    actions.execute(batch, boss)
+    ThingFileHandler(batch).rows().filter(code="T2").update(status="failed")
+    heard = []
+
+    def hear(pks, **more):
+        heard.append(pks)
+
+    rows_written.connect(hear, sender=Thing)
+    try:
+        again(batch, boss, "retry")
+    finally:
+        rows_written.disconnect(hear, sender=Thing)
+    assert heard == [[Thing.objects.get(code="T2").pk]]
