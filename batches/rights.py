@@ -189,18 +189,8 @@ def why_not(
     if reason is None and verb in TAKES_UP:
         rows = TAKES_UP[verb](handler)
         reason = why_not_take_up(handler, verb, rows) or missing_right(handler, verb, user, rows=rows)
-    if (
-        reason is None
-        and verb == "carry_on"
-        and not conflicting_rows(handler).filter(handler.scope(user)).exists()
-    ):
-        reason = _("No row was changed since review.")
-    if (
-        reason is None
-        and verb == "close"
-        and not unwritten_rows(handler).filter(handler.scope(user)).exists()
-    ):
-        reason = _("Every row that took part was written; nothing is left to close.")
+    if reason is None and verb in ("carry_on", "close"):
+        reason = why_not_leave(handler, verb)
     if reason is None and verb == "deliver" and not unsent_lots(batch).exists():
         reason = _("Nothing is left to send.")
     if reason is None and verb == "revert":
@@ -241,6 +231,16 @@ def why_not_take_up(handler: BatchHandler, verb: str, rows: Any) -> str | None:
     if pending_rows(handler).exists():
         return _("Some rows were not reached yet; go on with them first, or close the batch.")
     return None
+
+
+def why_not_leave(handler: BatchHandler, verb: str) -> str | None:
+    """Return why none of the rows that the handler's user may work on is to be left out here (a sentence), or None."""
+    rows = conflicting_rows(handler) if verb == "carry_on" else unwritten_rows(handler)
+    if rows.filter(handler.scope(handler.user)).exists():
+        return None
+    if verb == "carry_on":
+        return _("No row was changed since review.")
+    return _("Every row that took part was written; nothing is left to close.")
 
 
 def why_not_revert(handler: BatchHandler) -> str | None:
