@@ -51,7 +51,7 @@ class RowFilter(django_filters.FilterSet):
     def active(self) -> dict[str, str]:
         """Return the filters in force: name -> value."""
         data = self.data or {}
-        return {name: data[name] for name in self.base_filters if data.get(name)}
+        return {name: data[name] for name in self.base_filters if (data.get(name) or "").strip()}
 
     def query(self) -> str:
         """Return the filters in force as a query string."""

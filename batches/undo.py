@@ -223,9 +223,10 @@ def revert(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
 
 
 def _mark_batch(handler: BatchHandler, run: Run, *, whole: bool) -> None:
-    """Note on the batch where it is now: as long as a row is written, it is executed, unless all was to be undone."""
+    """Note on the batch where it is now: as long as a row is written or to be, it is executed, unless all was to be undone."""
     batch: Any = handler.batch
-    if not whole and handler.rows().filter(status__in=WRITTEN).exists():
+    written = handler.rows().filter(status__in=WRITTEN)
+    if not whole and (written.exists() or rights.pending_rows(handler).exists()):
         batch.status = Status.EXECUTED
         return
     if any(run.is_chunked for run in Run.objects.filter(batch_id=batch.pk, kind=RunKind.EXECUTE)):

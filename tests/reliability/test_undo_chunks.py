@@ -16,7 +16,18 @@ from tests.toys.batches import DoubleHandler, PriceHandler, ThingFileHandler
 from tests.toys.models import Box, Thing, ThingEvent
 
 from .harness import KillAt, forked, killed, statements
-from .test_chunked import DOUBLED, ROWS, AtStep, _carry_on, batch, boss, doubled, in_chunks, prices
+from .test_chunked import (
+    DOUBLED,
+    ROWS,
+    AtStep,
+    _carry_on,
+    batch,
+    boss,
+    doubled,
+    executed_while,
+    in_chunks,
+    prices,
+)
 
 __all__ = ["batch", "boss", "in_chunks"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +91,15 @@ def test_batch_that_was_executed_at_once_is_undone_at_once(boss, monkeypatch):
     assert not actions.revert(batch, boss).is_chunked
     actions.work(batch, actions.reapply(batch, boss, own=True))
     assert prices() == DOUBLED
+
+
+def test_filter_that_matches_all_that_is_written_leaves_the_rest_to_go_on(batch, boss):
+    executed_while(batch, boss, lambda: actions.stop(find_batch(batch.pk), boss))
+    actions.revert(batch, boss, {"status": "applied"})
+    assert (batch.status, prices()) == ("executed", BEFORE)
+    assert figures(batch)["counts"] == {"ok": 3, "reverted": 2}
+    actions.work(batch, actions.resume(batch, boss, own=True))
+    assert prices() == [1, 2, 6, 8, 10]
 
 
 def test_rows_of_a_filter(executed, boss):

@@ -237,6 +237,7 @@ def test_pages(executed, boss, client):
     assert f"{revert}?q=T3" in client.get(url, {"q": "T3"}).text
     asked = client.get(revert, {"q": "T3"}).text
     assert "Only of the rows that match:" in asked
+    assert "Only of the rows that match:" not in client.get(revert, {"q": " "}).text
     assert client.get(revert, {"password": "x"}, follow=True).text.count("This filter is not understood") == 1
     assert client.post(revert, {"filter": "q=T3"}, follow=True).text.count("Look at what will be undone") == 1
     client.post(revert, {"filter": "q=T3", "revision": executed.revision})
