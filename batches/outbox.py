@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import connections, router, transaction
-from django.db.models import Max, Min, Q, Sum
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -26,7 +26,7 @@ from .exceptions import BatchError, Rejected, RunFailed
 from .handlers import BatchHandler
 from .log import legible
 from .models import Delivery, DeliveryLot, Run
-from .states import RowStatus
+from .states import WRITTEN, RowStatus
 from .targets import DeliveryTarget, Parcel, find_target
 from .words import whole
 from .writes import Piece
@@ -140,8 +140,8 @@ def send_due(batch: int | None = None, more: Callable[[], bool] = lambda: True) 
     return sent
 
 
-def _claim(batch: int | None) -> tuple[int, int] | None:
-    """Take a lot for as long as sending may take; return it and the number of the try. The first for a target goes first."""
+def _claim(batch: int | None) -> tuple[int, int, int] | None:
+    """Take a lot for as long as sending may take; return it, its token, and which try it is. The first for a target goes first."""
     using = router.db_for_write(DeliveryLot)
     lots = sql.table(DeliveryLot)
     of_batch, params = ("AND l.batch_id = %s", [batch]) if batch is not None else ("", [])
@@ -150,16 +150,16 @@ def _claim(batch: int | None) -> tuple[int, int] | None:
         f"UPDATE {lots} SET attempts = attempts + 1, next_try = clock_timestamp() + make_interval(secs => %s) WHERE id ="
         f" (SELECT l.id FROM {lots} l WHERE l.state = 'waiting' AND l.next_try <= clock_timestamp() {of_batch} AND NOT EXISTS"
         f" (SELECT 1 FROM {lots} e WHERE e.state = 'waiting' AND e.batch_id = l.batch_id AND e.target = l.target AND e.id < l.id)"
-        " ORDER BY l.next_try, l.id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, attempts",
+        " ORDER BY l.next_try, l.id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, attempts, attempts - tries_before",
         [conf("DELIVER_SECONDS"), *params],
     )
     return claimed[0] if claimed else None
 
 
-def _try(pk: int, attempt: int) -> int:
+def _try(pk: int, attempt: int, tries: int) -> int:
     """Send a claimed lot; return 1 if it is sent, 0 if that has to wait, or was not to be any more."""
     using = router.db_for_write(DeliveryLot)
-    if attempt > conf("DELIVER_TRIES"):
+    if tries > conf("DELIVER_TRIES"):
         # Each try is counted when it begins: the last one never came back.
         words = {"seconds": round(conf("DELIVER_SECONDS"))}
         _failed(
@@ -172,11 +172,11 @@ def _try(pk: int, attempt: int) -> int:
     except _TargetFailedError as failure:
         error = failure.error
         reason = legible(_reason(error))
-        logger.warning("delivery %s, try %s: %s", pk, attempt, reason)
-        if isinstance(error, Rejected) or attempt >= conf("DELIVER_TRIES"):
+        logger.warning("delivery %s, try %s: %s", pk, tries, reason)
+        if isinstance(error, Rejected) or tries >= conf("DELIVER_TRIES"):
             _failed(pk, attempt, reason, alone=isinstance(error, Rejected))
         else:
-            _later(pk, attempt, reason)
+            _later(pk, attempt, wait_after(tries), reason)
         return 0
 
 
@@ -212,12 +212,12 @@ def wait_after(attempt: int) -> float:
     return seconds * random.uniform(0.75, 1.25)  # noqa: S311
 
 
-def _later(pk: int, attempt: int, reason: str) -> None:
+def _later(pk: int, attempt: int, wait: float, reason: str) -> None:
     sql.run(
         router.db_for_write(DeliveryLot),
         f"UPDATE {sql.table(DeliveryLot)} SET last_error = %s, next_try = clock_timestamp() + make_interval(secs => %s)"
         " WHERE id = %s AND attempts = %s AND state = 'waiting'",
-        [reason, wait_after(attempt), pk, attempt],
+        [reason, wait, pk, attempt],
     )
 
 
@@ -244,22 +244,37 @@ def send_again(batch: int, using: str) -> int:
     # What somebody sends right now is not waited for.
     mine = list(open_lots.select_for_update(skip_locked=True).values_list("pk", "rows"))
     lots = DeliveryLot.objects.using(using).filter(pk__in=[pk for pk, _rows in mine])
-    lots.update(state=State.WAITING, attempts=0, next_try=Now())
+    # The attempts stay: who had the lot before must not pass for who has it now, and what was tried stays as it was sent.
+    lots.update(state=State.WAITING, tries_before=F("attempts"), next_try=Now())
     return sum(rows for _pk, rows in mine)
 
 
 def cancel(batch: int, using: str, rows: Any = None) -> int:
     """Send nothing more of a batch, or of some of its rows, in the transaction that undoes it; return how many deliveries those are.
 
-    Of a lot that was tried nothing can be taken out, as it must be the same at every try; it is sent whole.
+    Of a lot that was tried nothing can be taken out, as it must be the same at every try; it is sent whole, unless none of its
+    rows is left written.
     """
     open_lots = DeliveryLot.objects.using(using).filter(
         batch_id=batch, state__in=[State.WAITING, State.FAILED]
     )
     # Waits for a lot that is being sent, and leaves it if it was.
     if rows is not None:
+        sequences = rows.order_by().values("sequence")
         untried = open_lots.filter(attempts=0).order_by("pk").select_for_update()
-        return sum(_cancel_rows(lot, using, rows.values("sequence")) for lot in untried.iterator())
+        cancelled = sum(_cancel_rows(lot, using, sequences) for lot in untried.iterator())
+        written = rows.model.objects.using(using).filter(batch_id=batch, status__in=WRITTEN)
+        stays = written.order_by().exclude(sequence__in=sequences).values("sequence")
+        told = Delivery.objects.using(using).filter(lot=OuterRef("pk"))
+        open_lots = open_lots.filter(attempts__gt=0).filter(
+            Exists(told.filter(row__in=sequences)), ~Exists(told.filter(row__in=stays))
+        )
+        return cancelled + _cancel_lots(open_lots, using)
+    return _cancel_lots(open_lots, using)
+
+
+def _cancel_lots(open_lots: Any, using: str) -> int:
+    """Send some lots no more; return how many deliveries those are."""
     mine = list(open_lots.order_by("pk").select_for_update().values_list("pk", "rows"))
     DeliveryLot.objects.using(using).filter(pk__in=[pk for pk, _rows in mine]).update(state=State.CANCELLED)
     return sum(rows for _pk, rows in mine)

@@ -34,6 +34,9 @@ class DeliveryLot(models.Model):
     attempts = models.PositiveIntegerField(
         _("attempts"), default=0, help_text=_("Rises with every claim: the fencing token of a sender.")
     )
+    tries_before = models.PositiveIntegerField(
+        _("tries before"), default=0, help_text=_("Attempts until somebody last asked to send it again.")
+    )
     next_try = models.DateTimeField(
         _("next try"),
         db_default=Now(),
