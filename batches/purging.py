@@ -33,7 +33,7 @@ from .models import (
     Unreadable,
 )
 from .registry import registry
-from .retention import ALTOGETHER, Standing, held_sentence, written_rows
+from .retention import ALTOGETHER, Standing, held_sentence, stays, written_rows
 from .words import whole
 
 
@@ -197,13 +197,12 @@ class Purge:
 
     def _shared(self, name: str) -> bool:
         """Tell whether another batch that is not being removed has the same file."""
-        stays = models.Q(ref__purge_begun=None) | models.Q(ref__held__isnull=False)
 
         def headers(handler: Any) -> models.QuerySet:
             return handler.model._default_manager.using(self.using)
 
         return any(
-            headers(handler).filter(file=name).filter(stays).exclude(pk=self.batch.pk).exists()
+            headers(handler).filter(stays(), file=name).exclude(pk=self.batch.pk).exists()
             for handler in registry.all()
             if issubclass(handler.model, FileBatchMixin)
         )

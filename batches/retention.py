@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from .conf import conf
 from .models import BatchBase, BatchNumber, Event, Run
-from .states import ACTIVE, RowStatus, RunKind, Status
+from .states import ACTIVE, RowStatus, RunKind, RunState, Status
 from .words import whole
 
 # What was executed leaves its header behind; a draft, and what was given up, goes altogether.
@@ -94,20 +94,26 @@ def _headers(handler: Any) -> QuerySet:
     entries = Event.objects.filter(batch=OuterRef("pk")).exclude(
         Q(verb__in=[*KEEPING, "export"]) | Q(data__has_key="refused")
     )
+    undone = Run.objects.filter(batch=OuterRef("pk"), kind=RunKind.REVERT, state=RunState.SUCCEEDED)
     headers: QuerySet = handler.model._default_manager.select_related("ref").exclude(
         ref__journal_purged__isnull=False
     )
     return headers.annotate(
         busy=Exists(active),
         busy_with=Subquery(active.values("kind")[:1]),
+        last_undone=Subquery(undone.order_by().values("batch").annotate(at=Max("finished")).values("at")),
         last_entry=Subquery(entries.order_by().values("batch").annotate(at=Max("at")).values("at")),
     )
 
 
 def ended(batch: Any) -> datetime:
-    """Return when a batch of `_headers` came to its end: executed or undone, else when something was done with it last."""
+    """Return when a batch of `_headers` ended: executed, or undone (also in part), else when something was done with it last."""
     if batch.status in DONE:
-        return max((at for at in (batch.executed, batch.reverted) if at is not None), default=batch.created)
+        # An undo of some rows leaves the batch executed.
+        in_part = batch.last_undone if batch.status == Status.EXECUTED else None
+        return max(
+            (at for at in (batch.executed, batch.reverted, in_part) if at is not None), default=batch.created
+        )
     return batch.last_entry or batch.created
 
 
@@ -153,6 +159,11 @@ def _before(end: datetime, before: datetime | None) -> bool:
 
 def _day(moment: datetime, days: int = 0) -> str:
     return date_format(localtime(moment + timedelta(days=days)), "DATE_FORMAT")
+
+
+def stays() -> Q:
+    """Return the condition that a batch needs its file: it is not being removed, or that is held up."""
+    return Q(ref__purge_begun=None) | Q(ref__held__isnull=False)
 
 
 def why_not_purge(handler: Any, batch: BatchBase) -> str | None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from .. import outbox, rights, sql
 from ..artifacts import remove
 from ..models import Artifact, BatchBase, BatchNumber, FileBatchMixin
+from ..retention import stays
 from ..states import RowStatus, Status
 from .base import CODE, Door, changing, storable
 
@@ -66,12 +67,13 @@ def _remove(batch: BatchBase, user: Any, door: Door, verb: str) -> None:
 
 
 def remove_file(model: type[BatchBase], file: Any) -> None:
-    """Remove an uploaded file, after its batch was removed, unless a batch that was split off needs it still.
+    """Remove an uploaded file, after its batch was removed, unless another batch that is there to stay has it as well.
 
-    Only a batch that is there can be split, so that once none has the file, none will.
+    Only a batch that is there can be split, so that once none has the file, none will. A purge that is on in one that has it may
+    have looked before this batch was gone.
     """
     batches: Any = model._default_manager
-    if not batches.filter(file=file.name).exists():
+    if not batches.filter(stays(), file=file.name).exists():
         file.storage.delete(file.name)
 
 

@@ -45,6 +45,16 @@ def test_nothing_goes_inside_the_undo_window_whatever_is_asked(boss, things):
         actions.purge(aged(batch, 1000), boss)
 
 
+def test_an_undo_of_some_rows_begins_the_window_anew(boss, things):
+    batch = doubled(boss, 2000)
+    actions.revert(batch, boss, {"q": "T1"})
+    assert batch.status == "executed"
+    with pytest.raises(Refused, match="inside the undo window until"):
+        actions.purge(find_batch(batch.pk), boss, before=timezone.now())
+    actions.work(batch, actions.reapply(batch, boss, own=True))
+    assert [int(p) for p in Thing.objects.order_by("pk").values_list("price", flat=True)] == [2, 4, 6]
+
+
 def test_a_given_day_stands_in_for_the_days_of_rows_and_not_for_those_of_history(boss, things):
     batch = doubled(boss, 100)
     with pytest.raises(Refused, match="Its rows are kept until"):

@@ -18,7 +18,7 @@ from django.utils import timezone
 from batches import actions, journal
 from batches.figures import figures
 from batches.models import BatchNumber, Event, Run, Unreadable
-from batches.purging import Elsewhere
+from batches.purging import Elsewhere, Purge
 from batches.registry import find_batch
 from batches.testing import make_batch
 from tests.toys.models import Thing, ThingFileBatch, ThingFileRow
@@ -223,3 +223,20 @@ def test_two_purges_at_once_are_as_one(boss):
         for e in Event.objects.filter(batch=number, verb="purge")
     ]
     assert sum(logged) == 3
+
+
+def test_file_of_two_goes_where_one_is_deleted_while_the_other_is_purged(boss, monkeypatch):
+    whole = make_batch("toy_file", user=boss, file=ContentFile(BOOK.encode(), name="book.csv"))
+    part = actions.split(whole, boss, {"q": "two"}).batch
+    actions.execute(part, boss)
+    ThingFileBatch.objects.filter(pk=part.pk).update(executed=timezone.now() - timedelta(days=2000))
+    remove = Purge._remove_deliveries
+
+    def meanwhile(purge):
+        # The purge has looked who else has the file, and still has it itself.
+        in_thread(lambda: actions.delete(find_batch(whole.pk), boss))
+        remove(purge)
+
+    monkeypatch.setattr(Purge, "_remove_deliveries", meanwhile)
+    actions.purge(find_batch(part.pk), boss)
+    assert not default_storage.exists(whole.file.name)
