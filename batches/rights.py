@@ -299,6 +299,10 @@ def why_not_execute(handler: BatchHandler, present: set[str] | None = None) -> s
     if not (handler.effective_rows().exists() if present is None else present):
         return _("No row takes part: each is unchanged, excluded or must be fixed first.")
     if options_unchecked(handler.batch):
+        if handler.batch.was_split_off:
+            return _(
+                "The rows were not checked since they came here or options were changed; check again first."
+            )
         return _("Options were changed since the rows were checked; check again first.")
     return handler.why_not_execute()
 

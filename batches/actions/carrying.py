@@ -52,7 +52,11 @@ def carry_on(
         copied = handler.rows().order_by().filter(sequence__in=other.rows().values("sequence"))
         found = copied.update(status=RowStatus.LEFT, removed_reason=comment)
         _check(other, user, door, found)
-        _log_both(change, comment, other.batch, user, door, found, dict(chosen or {}))
+        # Until a worker has checked them, also if it is stopped, nobody executes them.
+        unchecked = {} if found <= conf("AT_ONCE_ROWS") else {"recheck": True}
+        _log_both(
+            change, comment, other.batch, user, door, {"rows": found, "filter": dict(chosen or {})}, unchecked
+        )
     other.batch.refresh_from_db()
     return Moved(other.batch, found)
 
@@ -102,11 +106,11 @@ def _check(other: BatchHandler, user: Any, door: Door, rows: int) -> None:
 
 
 def _log_both(
-    change: Change, comment: str, made: Any, user: Any, door: Door, rows: int, chosen: dict[str, str]
+    change: Change, comment: str, made: Any, user: Any, door: Door, data: dict[str, Any], more: dict[str, Any]
 ) -> None:
     """Write into the log of each batch where the other is."""
     change.touched()
-    change.comment, change.data = comment, {"rows": rows, "filter": chosen, "to": made.pk}
+    change.comment, change.data = comment, {**data, "to": made.pk}
     log(
         made,
         "carry_on",
@@ -114,5 +118,5 @@ def _log_both(
         door,
         new=made.status,
         comment=_("Carries on what batch %(number)s found changed.") % {"number": change.batch.shown_number},
-        data={"rows": rows, "filter": chosen, "from": change.batch.pk},
+        data={**data, "from": change.batch.pk, **more},
     )

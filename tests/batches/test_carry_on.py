@@ -196,3 +196,16 @@ def test_command(executed):
         call_command("carry_on_batch", str(executed.pk), "--user", "boss", stderr=err)
     assert ended.value.code == 1
     assert "No row was changed since review." in err.getvalue()
+
+
+def test_rows_that_no_worker_has_checked_yet_are_not_executed(executed, boss, settings):
+    settings.BATCHES = {"AT_ONCE_ROWS": 1}
+    made = actions.carry_on(executed, boss).batch
+    actions.stop(made, boss)
+    made = find_batch(made.pk)
+    assert made.status == "review"
+    with pytest.raises(Refused, match="not checked since they came here"):
+        actions.execute(made, boss)
+    actions.refresh(made, boss)
+    actions.execute(made, boss)
+    assert figures(made)["counts"] == {"applied": 2}
