@@ -95,7 +95,7 @@ def _end_no_more(handler: Any) -> None:
 def last_lists(batch: Any) -> list[int]:
     """Return the vendor's list before this one that somebody looked at or executed: its number, and those of its other parts.
 
-    A list that was split is as old as the batch that read it.
+    A list that was split is as old as the batch that read it. None where rows of it were purged: what it had is not known any more.
     """
     lists = type(batch).objects.exclude(status__in=NO_LIST)
     began = Coalesce("ref__part_of", "pk", output_field=BigIntegerField())
@@ -106,7 +106,11 @@ def last_lists(batch: Any) -> list[int]:
     last = before.select_related("ref").order_by("-began", "-pk").first()
     if last is None:
         return []
-    return list(lists.filter(pk__in=last.parts()).order_by("pk").values_list("pk", flat=True))
+    parts = lists.filter(pk__in=last.parts()).order_by("pk")
+    if parts.filter(ref__purge_begun__isnull=False).exists():
+        # Whatever lay among rows that are gone would pass for new.
+        return []
+    return list(parts.values_list("pk", flat=True))
 
 
 def note_what_moved(handler: Any) -> None:

@@ -1,10 +1,11 @@
 """Vendor catalog: costs that a vendor's list no longer has, and what moved since the last list."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from batches import actions
 from batches.exceptions import Refused
@@ -12,6 +13,7 @@ from batches.figures import figures
 from batches.grid import grid_fields
 from batches.journal import event_model
 from batches.models import Unreadable
+from batches.registry import find_batch
 from batches.tables import cell
 from products.batches.vendor_catalog_list import ends
 from products.models import ProductCost
@@ -236,6 +238,19 @@ def test_the_next_list_is_compared_with_all_parts_of_the_last_one(boss, acme):
     actions.withdraw(made, boss)
     actions.refresh(batch, boss)
     assert found(batch)["since_new"] == 2
+
+
+def test_nothing_is_compared_with_a_list_of_which_a_part_is_purged(boss, acme):
+    costs(acme, 10)
+    first = catalog(boss, acme, *lines(*range(10), cost="2.20"), head=HEAD)
+    made = actions.split(first, boss, {"q": "A3"}).batch
+    actions.execute(made, boss)
+    long_ago = timezone.now() - timedelta(days=400)
+    type(made).objects.filter(pk=made.pk).update(executed=long_ago)
+    actions.purge(find_batch(made.pk), boss)
+    batch = catalog(boss, acme, *lines(*range(9), cost="2.10"), head=HEAD)
+    assert (batch.last_list_id, batch.dropped) == (None, 0)
+    assert not {"since_new", "since_cheaper"} & set(found(batch))
 
 
 def test_a_part_is_compared_with_the_list_before_the_whole(boss, acme):
