@@ -310,7 +310,7 @@ def why_not_execute(handler: BatchHandler, present: set[str] | None = None) -> s
 def options_unchecked(batch: BatchBase) -> bool:
     """Tell whether options were changed after the rows were filled or checked last, by the order of the log."""
     events = Event.objects.filter(batch=batch.pk).filter(
-        Q(data__has_key="recheck") | Q(verb__in=["populate", "refresh"], data__has_key="counts")
+        Q(data__has_key="recheck") | Q(verb__in=["populate", "repopulate", "refresh"], data__has_key="counts")
     )
     last = events.order_by("-pk").values_list("data", flat=True).first()
     return last is not None and "recheck" in last

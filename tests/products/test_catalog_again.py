@@ -34,3 +34,12 @@ def test_one_that_people_put_back_is_their_work_and_one_that_is_new_comes(boss, 
     assert (counts["new"], counts["gone"], counts["same"]) == (0, 2, 9)
     actions.repopulate(batch, boss)
     assert batch.rows.count() == 9
+
+
+def test_reading_again_checks_rows_by_the_options_of_now(boss, acme):
+    costs(acme, 10)
+    batch = catalog(boss, acme, *lines(*range(10), cost="2.20"), head=HEAD)
+    actions.change_options(batch, boss, {"most_ended": "30"})
+    assert "Options were changed" in actions.why_not(batch, "execute", boss)
+    actions.repopulate(batch, boss)
+    assert actions.why_not(batch, "execute", boss) is None
