@@ -219,7 +219,10 @@ class Purge:
             DeliveryLot.objects.using(self.using).filter(batch_id=self.batch.pk).values_list("pk", flat=True)
         ):
             with self.locked():
-                outbox.cancel(self.batch.pk, self.using)
+                unsent = outbox.cancel(self.batch.pk, self.using)
+                if unsent:
+                    one, many = "%(n)s delivery was never sent.", "%(n)s deliveries were never sent."
+                    self._log(ngettext(one, many, unsent) % {"n": whole(unsent)}, {"cancelled": unsent})
                 Delivery.objects.using(self.using).filter(lot=lot).delete()
 
     def forget(self) -> None:

@@ -184,3 +184,13 @@ def test_undo_that_fails_lets_the_rest_be_sent(recorded, executed, boss, monkeyp
     with pytest.raises(ZeroDivisionError):
         actions.revert(executed, boss)
     assert send_due() == 3
+
+
+def test_purge_says_in_the_log_what_was_never_sent(recorded, executed, boss):
+    recorded.before = lambda lot: DeliveryLot.objects.exclude(pk=lot.pk).update(state="failed")
+    send_due()
+    aged(executed, 2000)
+    actions.purge(find_batch(executed.pk), boss)
+    assert outbox_of(executed.pk).words() == "written 5; sent 2, cancelled 3"
+    said = Event.objects.get(batch=executed.pk, verb="purge", data__has_key="cancelled")
+    assert (said.comment, said.data) == ("3 deliveries were never sent.", {"cancelled": 3})
