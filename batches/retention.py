@@ -14,8 +14,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from .conf import conf
-from .models import BatchBase, BatchNumber, Event, Run
-from .states import ACTIVE, RowStatus, RunKind, RunState, Status
+from .models import BatchBase, BatchNumber, Event, Run, RunStep
+from .states import ACTIVE, RowStatus, RunKind, Status
 from .words import whole
 
 # What was executed leaves its header behind; a draft, and what was given up, goes altogether.
@@ -94,7 +94,9 @@ def _headers(handler: Any) -> QuerySet:
     entries = Event.objects.filter(batch=OuterRef("pk")).exclude(
         Q(verb__in=[*KEEPING, "export"]) | Q(data__has_key="refused")
     )
-    undone = Run.objects.filter(batch=OuterRef("pk"), kind=RunKind.REVERT, state=RunState.SUCCEEDED)
+    # Also one that ended early: it has a step if it undid anything.
+    undone = Run.objects.filter(batch=OuterRef("pk"), kind=RunKind.REVERT, finished__isnull=False)
+    undone = undone.filter(Exists(RunStep.objects.filter(run=OuterRef("pk"))))
     headers: QuerySet = handler.model._default_manager.select_related("ref").exclude(
         ref__journal_purged__isnull=False
     )

@@ -194,3 +194,22 @@ def test_purge_says_in_the_log_what_was_never_sent(recorded, executed, boss):
     assert outbox_of(executed.pk).words() == "written 5; sent 2, cancelled 3"
     said = Event.objects.get(batch=executed.pk, verb="purge", data__has_key="cancelled")
     assert (said.comment, said.data) == ("3 deliveries were never sent.", {"cancelled": 3})
+
+
+def test_tried_lots_are_not_sent_after_an_undo_in_chunks(
+    in_chunks, settings, recorded, batch, boss, monkeypatch
+):
+    """A lot goes with the chunk that undoes the last of its rows."""
+    monkeypatch.setattr(recorded, "most", 3)
+    settings.BATCHES = settings.BATCHES | {"CHUNK_MIN_ROWS": 5, "CHUNK_MAX_ROWS": 5}
+    actions.execute(batch, boss)
+
+    def down(lot):
+        raise NotSent("The line is down.")
+
+    recorded.before = down
+    send_due()
+    settings.BATCHES = settings.BATCHES | {"CHUNK_MIN_ROWS": 2, "CHUNK_MAX_ROWS": 2}
+    actions.revert(batch, boss)
+    assert prices() == [1, 2, 3, 4, 5]
+    assert outbox_of(batch.pk).words() == "written 5; sent 0, cancelled 5"
