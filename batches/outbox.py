@@ -249,6 +249,14 @@ def send_again(batch: int, using: str) -> int:
     return sum(rows for _pk, rows in mine)
 
 
+def stand_still(batch: int, using: str) -> None:
+    """Let nobody send anything of a batch until the transaction ends, that undoes it; waits for a lot that is being sent."""
+    open_lots = DeliveryLot.objects.using(using).filter(
+        batch_id=batch, state__in=[State.WAITING, State.FAILED]
+    )
+    list(open_lots.order_by("pk").select_for_update().values_list("pk", flat=True))
+
+
 def cancel(batch: int, using: str, rows: Any = None) -> int:
     """Send nothing more of a batch, or of some of its rows, in the transaction that undoes it; return how many deliveries those are.
 

@@ -203,10 +203,11 @@ def revert(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
     """Undo a batch in the run's transaction; return what the log says of it."""
     undo = Undo(handler, run.params.get("filter"))
     # First of all, so that nothing more is sent while the rest is undone.
-    cancelled = outbox.cancel(handler.batch.pk, handler.using, undo.rows() if undo.chosen else None)
+    outbox.stand_still(handler.batch.pk, handler.using)
     undo.plan()
     keeper.check()
     undo.write()
+    cancelled = cancel_undone(handler)
     counts = undo.counts()
     _mark_batch(handler, run, whole=not undo.chosen)
     said = _("%(undone)d objects were put back, %(kept)d kept as changed since, %(used)d in use.") % {
@@ -220,6 +221,20 @@ def revert(handler: BatchHandler, run: Run, keeper: Any) -> dict[str, Any]:
         said += " " + _("Deliveries: %(cancelled)d will not be sent, %(sent)d were sent before.") % words
         return {"objects": counts, "said": said, "deliveries": box.counts()}
     return {"objects": counts, "said": said}
+
+
+def cancel_undone(handler: BatchHandler, span: tuple[int, int] | None = None) -> int:
+    """Send nothing more of the rows that are undone, or those of them in a range; return how many deliveries those are.
+
+    Only afterwards it is known which they are: what stays written is told to others still.
+    """
+    if not handler.delivers:
+        return 0
+    number, using = handler.batch.pk, handler.using
+    if span is None and not handler.rows().filter(status__in=WRITTEN).exists():
+        return outbox.cancel(number, using)
+    undone = handler.rows().filter(status=RowStatus.REVERTED)
+    return outbox.cancel(number, using, undone if span is None else undone.filter(sequence__range=span))
 
 
 def _mark_batch(handler: BatchHandler, run: Run, *, whole: bool) -> None:

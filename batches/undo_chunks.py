@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from . import journal, outbox
 from .chunked import TRIES, Chunks, rows_by_status
 from .states import WRITTEN, RowStatus
-from .undo import Undo, revert, shared_objects
+from .undo import Undo, cancel_undone, revert, shared_objects
 
 # With more objects that rows share, a batch is undone by the last transaction alone.
 MOST_SHARED = 10_000
@@ -37,11 +37,11 @@ class UndoChunks(Chunks):
         self.runner.allowed(self.handler, rows)
         if not rows.exists():
             return
-        if self.handler.delivers:
-            outbox.cancel(self.handler.batch.pk, self.using, rows)
+        outbox.stand_still(self.handler.batch.pk, self.using)
         journal.set_run(self.run.pk, using=self.using)
         undo.plan()
         undo.write()
+        cancel_undone(self.handler, (first, last))
 
     def _close(self) -> None:
         """Undo what is left, and say that all is done."""

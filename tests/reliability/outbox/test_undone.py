@@ -97,9 +97,6 @@ def test_tried_lot_of_which_no_row_is_left_written_is_not_sent(recorded, execute
     assert (send_due(), recorded.sent) == (0, [])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="undo.revert cancels before it knows what stays; it must cancel what it undid"
-)
 def test_what_an_undo_leaves_written_is_told_still(recorded, executed, boss):
     with connection.cursor() as cursor:
         # Production refuses to take one back.
