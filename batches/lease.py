@@ -41,9 +41,13 @@ def claim(run_id: int, owner: str) -> Run | None:
     """Take a run that waits, or whose worker is gone, and raise its attempt; None if somebody owns it."""
     using = router.db_for_write(Run)
     lease = conf("LEASE_SECONDS")
+    alone = not connections[using].in_atomic_block
     try:
         with transaction.atomic(using=using, durable=False):
             sql.run(using, "SELECT set_config('lock_timeout', '2s', true)")
+            if alone:
+                # One who hangs just here would keep the run from everybody else.
+                sql.end_if_idle(using, conf("IDLE_TIMEOUT_MS"))
             batch_id = Run.objects.using(using).values_list("batch_id", flat=True).get(pk=run_id)
             # The same lock as the work's: while a stopped worker's transaction lives, nobody else begins.
             sql.fetch(
@@ -62,6 +66,8 @@ def claim(run_id: int, owner: str) -> Run | None:
                 " AND lease_until < clock_timestamp()))",
                 [owner, lease, run_id],
             )
+            # Read here: after the commit, whoever slept for a lease's time would read the attempt of the one who took over.
+            return Run.objects.using(using).get(pk=run_id) if taken else None
     except (Run.DoesNotExist, DatabaseError) as error:
         logger.info(
             "run %s cannot be claimed now: %s",
@@ -69,7 +75,6 @@ def claim(run_id: int, owner: str) -> Run | None:
             str(error).strip().splitlines()[0] if str(error) else error,
         )
         return None
-    return Run.objects.using(using).get(pk=run_id) if taken else None
 
 
 def waiting(patience: float) -> list[int]:

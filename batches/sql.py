@@ -195,6 +195,11 @@ def copy_in(using: str, target: str, columns: Iterable[str], lines: Iterator[str
         return raw.rowcount
 
 
+def end_if_idle(using: str, milliseconds: int) -> None:
+    """Let the server end this transaction, and free its locks, if the process that began it does nothing for so long."""
+    run(using, "SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [str(milliseconds)])
+
+
 def sqlstate(error: BaseException) -> str:
     """Return PostgreSQL's five-character code of a database error, or ''."""
     cause = error.__cause__ or error

@@ -75,7 +75,8 @@ def begin_again(
         run = begin(change, "repopulate", user, door, own=own, params={"answers": dict(answers or {})})
         change.comment = _("Started.")
         change.data = {"answers": dict(answers or {})}
-    run.refresh_from_db()
+    if not own:
+        run.refresh_from_db()
     return run
 
 

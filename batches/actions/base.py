@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DatabaseError, router, transaction
+from django.db import DatabaseError, connections, router, transaction
 from django.utils.translation import gettext as _
 
 from .. import rights, sql
+from ..conf import conf
 from ..corrections import storable
 from ..exceptions import Forbidden, Refused
 from ..handlers import BatchHandler
@@ -62,10 +63,11 @@ def changing(
     """
     model = type(batch)
     using = router.db_for_write(model)
+    alone = not connections[using].in_atomic_block
     try:
         with transaction.atomic(using=using):
             _check(batch, verb, user)
-            lock_batch(batch, using)
+            lock_batch(batch, using, alone=alone)
             headers = model._default_manager.using(using).select_related("ref")
             fresh: Any = headers.filter(pk=batch.pk).first()
             if fresh is None:
@@ -104,10 +106,15 @@ def _check(batch: BatchBase, verb: str, user: Any) -> None:
         raise Refused(reason)
 
 
-def lock_batch(batch: BatchBase, using: str) -> None:
-    """Let nobody else work on the batch until the transaction ends. Raises Refused where somebody does."""
+def lock_batch(batch: BatchBase, using: str, *, alone: bool = False) -> None:
+    """Let nobody else work on the batch until the transaction ends. Raises Refused where somebody does.
+
+    A transaction that is `alone`, in no other one of the caller's, loses its locks if this process hangs.
+    """
     # To compile the long statement of a check takes seconds, to carry it out does not.
     sql.run(using, "SELECT set_config('lock_timeout', '5s', true), set_config('jit', 'off', true)")
+    if alone:
+        sql.end_if_idle(using, conf("IDLE_TIMEOUT_MS"))
     try:
         sql.fetch(
             using,

@@ -61,7 +61,7 @@ def bulk_change(
             change.handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
             change.comment = bulk.sentence() + "."
             change.touched()
-    if run is not None:
+    if run is not None and not own:
         run.refresh_from_db()
     return Changed(found, run)
 

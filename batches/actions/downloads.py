@@ -48,5 +48,6 @@ def export(
         run = begin(change, "export", user, door, own=own, params=params)
         change.comment = _("Started.")
         change.data = {"rows": rows, "kind": kind, "filter": chosen}
-    run.refresh_from_db()
+    if not own:
+        run.refresh_from_db()
     return run

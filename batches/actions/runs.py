@@ -54,7 +54,8 @@ def start(
     with changing(batch, verb, user, door, revision=revision) as change:
         run = begin(change, verb, user, door, own=own, params=params, in_chunks=in_chunks)
         change.comment = _("Started.")
-    run.refresh_from_db()
+    if not own:
+        run.refresh_from_db()
     return run
 
 
@@ -93,6 +94,8 @@ def begin(
     change.run = run.pk
     if own:
         _claim_own(run)
+        # Read here and never later: after the commit another may have taken the run over, and its attempt is not ours.
+        run.refresh_from_db()
     else:
         carry_on.enqueue(run.pk)
     return run
@@ -269,7 +272,8 @@ def resume(batch: BatchBase, user: Any, *, door: Door = CODE, own: bool = False)
     with changing(batch, "resume", user, door) as change:
         run = begin(change, "execute", user, door, own=own)
         change.comment = _("Goes on with the rows that were left.")
-    run.refresh_from_db()
+    if not own:
+        run.refresh_from_db()
     return run
 
 
@@ -280,10 +284,14 @@ def _ask(
 
     Only the run's control row is written, under no lock of the work: `asked` tells whether it was still the time for it.
     """
+    using = router.db_for_write(Run)
     run = rights.active_run(batch)
     reason = rights.why_not(batch, verb, user, run=run, looked=True)
     if reason is None and run is not None:
-        with transaction.atomic():
+        alone = not connections[using].in_atomic_block
+        with transaction.atomic(using=using):
+            if alone:
+                sql.end_if_idle(using, conf("IDLE_TIMEOUT_MS"))
             if asked(batch, run):
                 log(batch, verb, user, door, old=batch.status, run=run.pk)
             else:

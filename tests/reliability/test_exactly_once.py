@@ -32,7 +32,7 @@ def boss():
 @pytest.fixture
 def quick(settings):
     """Make leases short, so that a takeover takes a moment."""
-    settings.BATCHES = {"LEASE_SECONDS": 0.4, "RENEW_SECONDS": 0.1, "POLL_SECONDS": 0.05, "PIECE_ROWS": 2}
+    settings.BATCHES = {"LEASE_SECONDS": 0.15, "RENEW_SECONDS": 0.04, "POLL_SECONDS": 0.05, "PIECE_ROWS": 2}
 
 
 def fill(n=5):
@@ -163,6 +163,43 @@ def test_worker_that_lost_its_lease_writes_nothing(boss, quick):
     assert prices() == [1, 2, 3, 4, 5]
     assert Runner(other).go().state == "succeeded"
     assert prices() == [2, 4, 6, 8, 10]
+
+
+class TakenOver:
+    """An execute wrapper by which another worker takes a run over as soon as this process has claimed it and committed that."""
+
+    def __init__(self, batch):
+        self.batch = batch
+        self.attempts = []
+        self.claimed = False
+
+    def __call__(self, execute, statement, params, many, context):
+        if self.claimed and not connection.in_atomic_block and not self.attempts:
+            in_thread(self.take)
+        self.claimed = self.claimed or "owner = %s" in str(statement)
+        return execute(statement, params, many, context)
+
+    def take(self):
+        run = Run.objects.get(batch_id=self.batch.pk, kind="execute")
+        Run.objects.filter(pk=run.pk).update(lease_until="2000-01-01T00:00Z")
+        self.attempts.append(claim(run.pk, "other").attempt)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["in a command", "in a worker"])
+def test_worker_that_sleeps_just_after_its_claim_does_not_take_the_next_ones_attempt_for_its_own(
+    boss, quick, own
+):
+    batch = doubled(boss)
+    taken = TakenOver(batch)
+    run = None if own else actions.start(batch, "execute", boss)
+    with connection.execute_wrapper(taken):
+        mine = actions.start(batch, "execute", boss, own=True) if own else claim(run.pk, "one")
+    assert mine.attempt == 1
+    taken.attempts or taken.take()
+    assert taken.attempts == [2]
+    with pytest.raises(LeaseLost):
+        Runner(mine).go()
+    assert prices() == [1, 2, 3, 4, 5]
 
 
 def test_progress_is_visible_and_a_stop_undoes_everything(boss, quick, monkeypatch):
