@@ -10,22 +10,39 @@ from collections.abc import Callable
 from django.db import connection, connections
 
 
-def forked(work: Callable[[], None]) -> int:
-    """Run `work` in a child process; return its wait status (0 = it came to its end)."""
+def spawn(work: Callable[[], object]) -> int:
+    """Run `work` in a child process that does not outlive this one; return its number at once."""
     # A child that inherited an open connection would end the parent's session with its own.
     connections.close_all()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         code = 1
         try:
+            threading.Thread(target=_end_with, args=[parent], daemon=True).start()
             work()
             code = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)
-    _pid, status = os.waitpid(child, 0)
-    return status
+    return child
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def ended(child: int) -> int:
+    """Wait for the end of a child process; return its wait status."""
+    return os.waitpid(child, 0)[1]
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Run `work` in a child process; return its wait status (0 = it came to its end)."""
+    return ended(spawn(work))
 
 
 def killed(status: int) -> bool:
@@ -77,3 +94,20 @@ def in_thread(work: Callable[[], object]) -> None:
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
+
+
+class AtStep:
+    """An execute wrapper that works once, when chunk `n` is committed: at the next statement outside a transaction."""
+
+    def __init__(self, work, n):
+        self.work = work
+        self.n = n
+        self.steps = 0
+
+    def __call__(self, execute, statement, params, many, context):
+        if self.steps == self.n and not connection.in_atomic_block:
+            self.n = -1
+            in_thread(self.work)
+        result = execute(statement, params, many, context)
+        self.steps += 'INSERT INTO "batches_runstep"' in str(statement)
+        return result

@@ -30,8 +30,8 @@ def boss():
 def quick(settings, monkeypatch):
     """Let five rows be many, changed two at a time, and leases be short."""
     settings.BATCHES = {
-        "LEASE_SECONDS": 0.4,
-        "RENEW_SECONDS": 0.1,
+        "LEASE_SECONDS": 0.15,
+        "RENEW_SECONDS": 0.04,
         "POLL_SECONDS": 0.05,
         "PIECE_ROWS": 2,
         "AT_ONCE_ROWS": 1,

@@ -23,7 +23,7 @@ from batches.testing import make_batch
 from tests.toys.batches import PriceHandler
 from tests.toys.models import Box, Thing, ThingEvent
 
-from .harness import KillAt, forked, in_thread, killed, statements, until
+from .harness import AtStep, KillAt, forked, killed, statements, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROWS = 5
@@ -41,8 +41,8 @@ def in_chunks(settings, monkeypatch):
     monkeypatch.setattr(PriceHandler, "atomic", False)
     monkeypatch.setattr(PriceHandler, "on_error", "skip")
     settings.BATCHES = {
-        "LEASE_SECONDS": 0.4,
-        "RENEW_SECONDS": 0.1,
+        "LEASE_SECONDS": 0.15,
+        "RENEW_SECONDS": 0.04,
         "POLL_SECONDS": 0.05,
         "CHUNK_MIN_ROWS": 2,
         "CHUNK_MAX_ROWS": 2,
@@ -69,23 +69,6 @@ def prices():
 def changes():
     """Return how many changes of prices were journalled: what is written twice is there twice."""
     return ThingEvent.objects.filter(pgh_label="update").count()
-
-
-class AtStep:
-    """An execute wrapper that works once, when chunk `n` is committed: at the next statement outside a transaction."""
-
-    def __init__(self, work, n):
-        self.work = work
-        self.n = n
-        self.steps = 0
-
-    def __call__(self, execute, statement, params, many, context):
-        if self.steps == self.n and not connection.in_atomic_block:
-            self.n = -1
-            in_thread(self.work)
-        result = execute(statement, params, many, context)
-        self.steps += 'INSERT INTO "batches_runstep"' in str(statement)
-        return result
 
 
 def executed_while(batch, boss, work, n=1):

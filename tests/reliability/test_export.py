@@ -28,7 +28,7 @@ def boss():
 @pytest.fixture(autouse=True)
 def quick(settings, monkeypatch, tmp_path):
     """Let leases be short, and let each row be looked at."""
-    settings.BATCHES = {"LEASE_SECONDS": 0.4, "RENEW_SECONDS": 0.1, "POLL_SECONDS": 0.05}
+    settings.BATCHES = {"LEASE_SECONDS": 0.15, "RENEW_SECONDS": 0.04, "POLL_SECONDS": 0.05}
     settings.MEDIA_ROOT = str(tmp_path)
     monkeypatch.setattr("batches.artifacts.HEED_ROWS", 1)
     monkeypatch.setattr("batches.artifacts.HEED_BYTES", 100)

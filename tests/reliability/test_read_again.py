@@ -25,7 +25,7 @@ def boss():
 
 @pytest.fixture
 def batch(boss, settings):
-    settings.BATCHES = {"LEASE_SECONDS": 0.4, "RENEW_SECONDS": 0.1, "POLL_SECONDS": 0.05}
+    settings.BATCHES = {"LEASE_SECONDS": 0.15, "RENEW_SECONDS": 0.04, "POLL_SECONDS": 0.05}
     return make_batch("toy_file", user=boss, file=ContentFile(BOOK, name="book.csv"))
 
 

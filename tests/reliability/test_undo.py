@@ -223,7 +223,7 @@ def test_refused_verbs_and_rights(boss, things):
 
 
 def test_kill_at_every_statement_of_an_undo(boss, settings):
-    settings.BATCHES = {"LEASE_SECONDS": 0.4, "RENEW_SECONDS": 0.1, "POLL_SECONDS": 0.05}
+    settings.BATCHES = {"LEASE_SECONDS": 0.15, "RENEW_SECONDS": 0.04, "POLL_SECONDS": 0.05}
 
     def executed():
         Thing.objects.all().delete()

@@ -1,0 +1,24 @@
+"""The trials of the reliability programme, each in the sizes `small`, `ci` and `long`."""
+
+from importlib import import_module
+
+from .report import Report
+
+NAMES = (
+    "worker_kills",
+    "database_kills",
+    "zombies",
+    "clicks",
+    "live_edits",
+    "pairs",
+)
+
+
+def run(name: str, size: str, seed: int) -> Report:
+    """Carry one trial out, with leases that run out after a second."""
+    from django.test import override_settings  # the settings come first
+
+    from .ground import QUICK
+
+    with override_settings(BATCHES=QUICK):
+        return import_module(f"{__name__}.{name}").trial(size, seed)
