@@ -11,6 +11,7 @@ NAMES = (
     "clicks",
     "live_edits",
     "pairs",
+    "random_verbs",
 )
 
 
