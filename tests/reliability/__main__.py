@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,10 +39,16 @@ def main() -> int:
     faults = 0
     with own_server():
         prepare()
-        from . import programme  # models need the set-up
+        from . import programme
 
+        programme.load(names)  # now, so that all of a long run is of one version of the code
         for name in names:
-            report = programme.run(name, "long" if options.long else "ci", seed)
+            try:
+                report = programme.run(name, "long" if options.long else "ci", seed)
+            except Exception as error:  # the other trials are worth their time all the same
+                traceback.print_exc()
+                report = programme.Report(name, seed)
+                report.must(False, f"it broke off: {error!r}")
             print(report.json() if options.json else report.text(), flush=True)
             faults += len(report.faults)
     return int(bool(faults))

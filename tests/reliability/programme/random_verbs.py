@@ -39,7 +39,7 @@ from .ground import boss, changed, clear
 from .report import Report
 
 # (lives that are played, steps of each)
-SIZES = {"small": (5, 12), "ci": (25, 20), "long": (800, 40)}
+SIZES = {"small": (5, 12), "ci": (25, 20), "long": (400, 30)}
 CHUNK = 2
 RIGHTS = {
     "clerk": {"view", "add", "change", "withdraw"},

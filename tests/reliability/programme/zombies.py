@@ -55,7 +55,7 @@ class StopAt:
         return True
 
 
-def trial(size: str, seed: int, case: tuple[bool, str, str] | None = None) -> Report:
+def trial(size: str, seed: int, case: tuple[bool, str, str] | None = None, times: int = 0) -> Report:
     """Let workers sleep in each place and wake at each time, in chunks and in one transaction."""
     rows, rounds = SIZES[size]
     report = Report("zombies", seed)
@@ -67,7 +67,7 @@ def trial(size: str, seed: int, case: tuple[bool, str, str] | None = None) -> Re
         tempfile.TemporaryDirectory(prefix="batchsite-zombies-") as folder,
     ):
         number = 0
-        while report.counted.get("stopped", 0) < rounds:
+        while report.counted.get("stopped", 0) < (times or rounds):
             number += 1
             # Four and three have no common factor, so twelve rounds have every pair of them.
             where, when = WHERE[number % len(WHERE)], WHEN[number % len(WHEN)]
