@@ -1,10 +1,12 @@
 """The explanations name what the code has: words, verbs that are to come, cases and targets of the bench."""
 
 import ast
+import importlib
 import re
 
 from batches import states
 from batches.verbs import VERBS
+from tests.reliability import programme
 
 from .pages import DOCS, TOP, sections
 
@@ -61,3 +63,24 @@ def test_every_case_of_the_bench_is_there_with_its_target():
         re.search(r"^SECONDS, QUERIES, TIMES = ([\d.]+)", pages, re.MULTILINE)[1]
         == rows["product_file.pages"]
     )
+
+
+def test_every_trial_of_the_reliability_programme_is_there_with_its_figures():
+    """The figures of the table are those of the trials; what a long run found is what it printed, and names each trial, too."""
+    text = sections(EXPLANATION / "reliability.md")
+    rows = re.findall(
+        r"^\| `(\w+)` \| .+ \| ([\d,]+) \w[^|]* \| ([\d,]+) \w[^|]* \|$",
+        text["How it is tried"],
+        re.MULTILINE,
+    )
+    figures = {name: tuple(int(n.replace(",", "")) for n in found) for name, *found in rows}
+    assert tuple(figures) == programme.NAMES
+    which = {"worker_kills": 4, "database_kills": 3, "zombies": 1, "live_edits": 1, "random_verbs": 0}
+    for name in {*which, "clicks", "pairs"}:
+        sizes = importlib.import_module(f"{programme.__name__}.{name}").SIZES
+        of = {size: sizes[size][which[name]] if name in which else sizes[size] for size in ("ci", "long")}
+        assert figures[name] == (of["ci"], of["long"]), name
+    printed = re.findall(
+        r"^(\w+): .*, (\d+) lost, (\d+) duplicated, (\d+) unexpected, ", text["One long run"], re.MULTILINE
+    )
+    assert tuple(name for name, *_ in printed) == programme.NAMES

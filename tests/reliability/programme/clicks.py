@@ -62,11 +62,10 @@ def _audit(batch: Any, runs: list[int], report: Report) -> None:
 def _browsers(batch: Any, user: Any) -> list[str]:
     """Post the confirmation from threads, each logged in and with a connection of its own; return what each was told."""
     url = reverse("batches:execute", args=[batch.pk])
-    clients = []
-    for _ in range(CLIENTS):
-        client = Client()
-        client.force_login(user)
-        clients.append(client)
+    clients = [Client() for _ in range(CLIENTS)]
+    clients[0].force_login(user)
+    for client in clients:
+        client.cookies = clients[0].cookies.copy()
 
     def press(n: int) -> str:
         answer = clients[n].post(url, {"revision": batch.revision, "number": THINGS})

@@ -100,9 +100,9 @@ class Commands:
             process.kill()
             process.wait()
 
-    def alive(self) -> int:
-        """Return how many of them never ended."""
-        return sum(process.poll() is None for process in self.running)
+    def ends(self) -> list[int | None]:
+        """Return with which code each has ended, or None for one that lives."""
+        return [process.poll() for process in self.running]
 
 
 def trial(size: str, seed: int) -> Report:
@@ -134,7 +134,9 @@ def trial(size: str, seed: int) -> Report:
                     break
                 report.count("rows", rows * files)
                 print(f"  database_kills: {kills - left} of {kills}", file=sys.stderr, flush=True)
-            report.must_be(workers.alive(), 2, "workers that lived through all of it")
+            report.must_be(
+                workers.ends(), [None, None], "how the workers ended, who were to live through all of it"
+            )
         judge(whole, report)
         if report.faults:
             print(log.read_text(errors="replace")[-3_000:], file=sys.stderr)

@@ -57,7 +57,7 @@ class Report:
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Take the time of the trial; what it did not catch is a fault of it."""
+        """Take the time of the trial."""
         began = monotonic()
         try:
             yield

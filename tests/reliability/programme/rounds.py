@@ -121,7 +121,8 @@ def _work(batches: list[Any], killer: Killer, share: int, stuck: float) -> None:
 def judge(killer: Killer, report: Report) -> None:
     """Find for each kill what another attempt committed next: whether it was recovered, and how long that took.
 
-    Where the same run was killed again before that, the time is taken from the last of these kills.
+    Where the same run was killed again before that, the time is taken from the last of these kills. The server carries a
+    statement out although who sent it dies; where that was the last one of a run, there is nothing to recover.
     """
     report.count("kills", killer.kills)
     behind: dict[int, bool] = {}
@@ -129,6 +130,10 @@ def judge(killer: Killer, report: Report) -> None:
         report.count(f"of {hit.kind}")
         step = RunStep.objects.filter(run=hit.run, attempt__gt=hit.attempt).order_by("pk").first()
         run = Run.objects.get(pk=hit.run)
+        if run.attempt == hit.attempt and run.finished is not None:
+            report.count("in the last statement of a run")
+            behind.setdefault(hit.kill, True)
+            continue
         moments = [at for at in (step and step.at, run.finished) if at is not None and at > hit.at]
         behind[hit.kill] = behind.get(hit.kill, True) and bool(moments)
         if not moments:
