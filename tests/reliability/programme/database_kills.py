@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -54,16 +55,17 @@ class ServerKiller(Killer):
     """Kills the server at a random moment of the work, and starts it again."""
 
     server: Server | None = None
+    met: Counter[int] = field(default_factory=Counter)
 
     def strike(self, batches: list[Any]) -> None:
         """Kill the postmaster and all that it has begun."""
         time.sleep(self.rng.uniform(0.0, 0.6))
         pks = [batch.pk for batch in batches]
         runs = list(Run.objects.filter(batch_id__in=pks, state__in=GOING))
-        met: dict[int, int] = {}
-        for hit in self.struck:
-            met[hit.run] = met.get(hit.run, 0) + 1
-        if not runs or any(not run.is_chunked and met.get(run.pk, 0) >= MOST_OF_ONE for run in runs):
+        # One that nobody has taken over since its last kill is not under way.
+        last = {hit.run: hit.attempt for hit in self.struck}
+        runs = [run for run in runs if last.get(run.pk) != run.attempt]
+        if not runs or any(not run.is_chunked and self.met[run.pk] >= MOST_OF_ONE for run in runs):
             time.sleep(0.1)
             return
         at = clock()
@@ -75,7 +77,8 @@ class ServerKiller(Killer):
         until(lambda: not self.server.is_alive() or self.server.postmaster() not in (None, postmaster), 30)
         self.server.ensure()
         connections.close_all()
-        self.note(runs, at)
+        if self.note(runs, at):
+            self.met.update(run.pk for run in runs)
 
 
 class Commands:

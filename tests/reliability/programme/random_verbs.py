@@ -4,7 +4,6 @@ After every step production, states and rows of the real database are compared w
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +35,7 @@ from tests.toys.models import Thing, ThingEvent
 
 from ..harness import AtStep
 from .ground import boss, changed, clear
+from .model import Model, Row
 from .report import Report
 
 # (lives that are played, steps of each)
@@ -55,40 +55,6 @@ PRICE = st.integers(1, 60)
 KIND = st.tuples(st.sampled_from([2, 2, 3, 1]), st.booleans())
 HOW = st.sampled_from(["at once", "by a worker", "stopped early", "paused", "stopped after a chunk"])
 some_batch = precondition(lambda self: bool(getattr(self, "made", None)))
-
-
-@dataclass
-class Row:
-    """A row as it must be; `thing` is the one thing that it means, which another of the same code is not."""
-
-    number: int
-    code: str
-    new: Decimal
-    thing: Any = None
-    base: Decimal | None = None
-    status: str = "ok"
-    removed: bool = False
-
-    @property
-    def pending(self) -> bool:
-        """Tell whether the row takes part and is not written."""
-        return self.status in ("ok", "warning") and not self.removed
-
-    @property
-    def before(self) -> bool:
-        """Tell whether the row has no outcome yet."""
-        return self.status in ("ok", "warning", "error", "unchanged")
-
-
-@dataclass
-class Model:
-    """A batch as it must be, and what it wrote: thing -> price before and after."""
-
-    pk: int
-    chunked: bool
-    status: str
-    rows: list[Row] = field(default_factory=list)
-    wrote: dict[Any, tuple[Decimal, Decimal]] = field(default_factory=dict)
 
 
 class Lives(RuleBasedStateMachine):
