@@ -305,20 +305,22 @@ class Runner:
                 )
             self._log(str(verb.through or ""), str(back or ""), sentence)
             self._finish(state, sentence, {})
-        self.batch = find_batch(self.batch.pk)
+            self.batch = find_batch(self.batch.pk)
         return True
 
     def _finish(self, state: RunState, error: str, counts: dict[str, Any]) -> None:
-        Run.objects.filter(pk=self.run.pk, attempt=self.run.attempt).update(
-            state=state,
-            error=error,
-            counts=counts,
-            done=self.keeper.done,
-            total=self.keeper.total,
-            blocked=0,
-            finished=Now(),
-        )
-        self.run.refresh_from_db()
+        # In one transaction: as soon as the run is at its end, somebody may delete its batch.
+        with transaction.atomic(using=self.using):
+            Run.objects.filter(pk=self.run.pk, attempt=self.run.attempt).update(
+                state=state,
+                error=error,
+                counts=counts,
+                done=self.keeper.done,
+                total=self.keeper.total,
+                blocked=0,
+                finished=Now(),
+            )
+            self.run.refresh_from_db()
 
     def _sentence(self, error: BaseException) -> str:
         """Return what a person should read of an error that undid everything."""
@@ -369,4 +371,4 @@ def resume(run_id: int) -> Run | None:
         return None
     except BatchError as error:
         logger.info("run %s: %s", run_id, error)
-        return Run.objects.get(pk=run_id)
+        return Run.objects.filter(pk=run_id).first()

@@ -43,4 +43,4 @@ def add_row(
         change.touched()
         change.comment = _("Row %(row)d was added by hand.") % {"row": row.sequence}
         change.data = {"row": row.sequence, "changes": given}
-    return handler.rows().get(pk=row.pk)
+        return handler.rows().get(pk=row.pk)

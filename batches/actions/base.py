@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import DatabaseError, connections, router, transaction
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, connections, models, router, transaction
 from django.utils.translation import gettext as _
 
 from .. import rights, sql
@@ -53,6 +54,12 @@ class Change:
         self.batch.revision += 1
 
 
+def look_again(found: models.Model) -> None:
+    """Read a batch or a run anew, unless somebody has deleted the batch since; then it stays as it was seen last."""
+    with suppress(ObjectDoesNotExist):
+        found.refresh_from_db()
+
+
 @contextmanager
 def changing(
     batch: BatchBase, verb: str, user: Any, door: Door, *, revision: int | None = None
@@ -91,11 +98,13 @@ def changing(
                 comment=change.comment,
                 data=change.data,
             )
+            if not change.gone:
+                # While nobody can delete it.
+                batch.refresh_from_db()
     except Refused as refused:
         if model._default_manager.using(using).filter(pk=batch.pk).exists():
             log(batch, verb, user, door, old=batch.status, comment=str(refused), data={"refused": True})
         raise
-    batch.refresh_from_db() if not change.gone else None
 
 
 def _check(batch: BatchBase, verb: str, user: Any) -> None:

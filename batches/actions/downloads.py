@@ -17,7 +17,7 @@ from ..files.sheet import MAX_ROWS
 from ..grid import visible_rows
 from ..log import CODE, Door
 from ..models import BatchBase, Run
-from .base import changing
+from .base import changing, look_again
 from .runs import begin
 
 
@@ -49,5 +49,5 @@ def export(
         change.comment = _("Started.")
         change.data = {"rows": rows, "kind": kind, "filter": chosen}
     if not own:
-        run.refresh_from_db()
+        look_again(run)
     return run

@@ -36,7 +36,7 @@ def mend_record(batch: BatchBase, user: Any, record_id: int, text: str, *, door:
         change.comment = _("Line %(line)s of the file was mended.") % {"line": record.source_row}
         change.data = {"row": sequence, "line": record.source_row, "was": record.text, "text": text}
         record.delete()
-    return handler.rows().get(sequence=sequence)
+        return handler.rows().get(sequence=sequence)
 
 
 def drop_record(

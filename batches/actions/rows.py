@@ -60,7 +60,7 @@ def edit_row(
         must_be_in_scope(handler, row)
         change.touched()
         change.data = {"row": row.sequence, "changes": old}
-    return handler.rows().get(pk=row_id)
+        return handler.rows().get(pk=row_id)
 
 
 def set_cells(handler: BatchHandler, row: Any, values: dict[str, str]) -> dict[str, list[str | None]]:

@@ -25,7 +25,7 @@ from ..states import WRITTEN, RowStatus, RunKind, RunState, Status
 from ..takeup import of_status, reasons
 from ..verbs import VERB
 from ..words import whole
-from .base import Change, changing, handler_of
+from .base import Change, changing, handler_of, look_again
 
 # A run that somebody works on, or will, and of whom nothing was asked yet.
 GOING = (RunState.RUNNING, RunState.INTERRUPTED)
@@ -55,7 +55,7 @@ def start(
         run = begin(change, verb, user, door, own=own, params=params, in_chunks=in_chunks)
         change.comment = _("Started.")
     if not own:
-        run.refresh_from_db()
+        look_again(run)
     return run
 
 
@@ -142,7 +142,7 @@ def work(batch: BatchBase, run: Run) -> Run:
     finally:
         # Where the database went away, the error says so; another one from here would hide it.
         with suppress(DatabaseError, InterfaceError):
-            batch.refresh_from_db()
+            look_again(batch)
 
 
 def populate(batch: BatchBase, user: Any, *, door: Door = CODE) -> Run:
@@ -254,7 +254,7 @@ def _take_up(
 def stop(batch: BatchBase, user: Any, *, door: Door = CODE) -> None:
     """Ask the run that is on to stop: a short write that never waits for the work. Raises Refused, Forbidden."""
     _ask(batch, "stop", user, door, _stop, _("It was done before it could be stopped."))
-    batch.refresh_from_db()
+    look_again(batch)
 
 
 def pause(batch: BatchBase, user: Any, *, door: Door = CODE) -> Run:
@@ -273,7 +273,7 @@ def resume(batch: BatchBase, user: Any, *, door: Door = CODE, own: bool = False)
         run = begin(change, "execute", user, door, own=own)
         change.comment = _("Goes on with the rows that were left.")
     if not own:
-        run.refresh_from_db()
+        look_again(run)
     return run
 
 
@@ -303,7 +303,7 @@ def _ask(
             verb == "stop" and rights.may_stop(type(batch), user, run)
         )
         raise Refused(reason) if allowed else Forbidden(reason)
-    run.refresh_from_db()
+    look_again(run)
     return run
 
 

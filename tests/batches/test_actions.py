@@ -1,6 +1,7 @@
 """Actions as code calls them: what cannot be stored is refused, and who may not is told so."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 from django.db import connection, connections
@@ -11,6 +12,7 @@ from batches.figures import figures
 from batches.models import Event, Summary
 from batches.registry import find_batch
 from batches.testing import make_batch
+from tests.reliability.harness import in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -70,3 +72,48 @@ def test_figures_of_a_batch_that_is_deleted_while_it_is_looked_at(boss, things):
         assert figures(batch)["total"] == 3
     assert deleted
     assert not Summary.objects.exists()
+
+
+class DeletedAtOnce:
+    """An execute wrapper by which somebody deletes a batch as soon as a verb is committed: before whatever is asked next."""
+
+    def __init__(self, batch, boss):
+        self.batch = batch
+        self.boss = boss
+        self.logged = self.gone = False
+
+    def __call__(self, execute, statement, params, many, context):
+        if self.logged and not self.gone and not connection.in_atomic_block:
+            in_thread(self.delete)
+        self.logged = self.logged or "batches_event" in str(statement)
+        return execute(statement, params, many, context)
+
+    def delete(self):
+        with suppress(Refused):  # a run is not at its end yet
+            actions.delete(find_batch(self.batch.pk), self.boss)
+            self.gone = True
+
+
+DONE = {
+    "edit": lambda batch, boss: actions.edit_row(batch, boss, batch.rows.first().pk, {"new_price": "9"}),
+    "add_row": lambda batch, boss: actions.add_row(batch, boss, {"code": "T1", "new_price": "9"}),
+    "exclude": lambda batch, boss: actions.exclude(batch, boss, batch.rows.all()),
+    "refresh": lambda batch, boss: actions.refresh(batch, boss),
+    "start": lambda batch, boss: actions.start(batch, "refresh", boss),
+    "stop": lambda batch, boss: actions.stop(batch, boss),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("verb", DONE)
+def test_verb_is_done_although_somebody_deletes_the_batch_just_afterwards(boss, things, verb):
+    batch = make_batch("toy_price", user=boss, options={"factor": "2"})
+    if verb == "stop":
+        actions.start(batch, "refresh", boss)
+    deleted = DeletedAtOnce(batch, boss)
+    with connection.execute_wrapper(deleted):
+        DONE[verb](batch, boss)
+    names = {"edit": "edit", "start": "refresh"}
+    assert Event.objects.filter(batch=batch.pk, verb=names.get(verb, verb)).exists()
+    # Where nothing is asked after the commit, nobody can come in between; a run that waits keeps the batch.
+    assert deleted.gone == (verb in ("refresh", "stop"))
