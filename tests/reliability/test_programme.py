@@ -8,7 +8,7 @@ import sys
 import pytest
 from django.conf import settings
 
-from batches.states import built_verbs
+from batches.verbs import built_verbs
 
 from . import programme
 from .programme import pairs

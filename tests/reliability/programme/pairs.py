@@ -210,10 +210,21 @@ class Allowed:
         quiet = {"refused", "nothing", "stopped"} | ({"done"} if "stop" in (one, two) else set())
         if set(words) <= quiet and found == self.after(place)[1]:
             return True
+        if self._stopped_too_late(place, one, two, words, found):
+            return True
         if self.after(place, one, two) == ((first, second), found):
             return True
         ((late, early), seen) = self.after(place, two, one)
         return ((early, late), seen) == ((first, second), found)
+
+    def _stopped_too_late(
+        self, place: str, one: str, two: str, words: list[str], found: tuple[Any, ...]
+    ) -> bool:
+        """Tell whether a run was asked to stop between its last look at such requests and its commit, and was done."""
+        return any(
+            verb == "stop" and word == "done" and self.after(place, other) == ((ended,), found)
+            for verb, word, other, ended in ((one, words[0], two, words[1]), (two, words[1], one, words[0]))
+        )
 
 
 def trial(size: str, seed: int, only: tuple[str, str, str] | None = None, times: int = 0) -> Report:

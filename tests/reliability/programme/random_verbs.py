@@ -29,7 +29,7 @@ from batches.exceptions import Forbidden, Refused
 from batches.models import Run
 from batches.registry import find_batch
 from batches.runner import resume
-from batches.states import VERB
+from batches.verbs import VERB
 from tests.toys.batches import PriceHandler
 from tests.toys.models import Thing, ThingEvent
 
