@@ -20,7 +20,7 @@ from ..log import CODE, Door, log
 from ..models import BatchBase
 from ..sql import quote
 from ..states import RowAction, RowStatus, Status
-from .base import Change, changing, handler_of
+from .base import Change, changing, handler_of, look_again
 from .parts import Moved, new_part
 from .runs import begin
 
@@ -57,7 +57,7 @@ def carry_on(
         _log_both(
             change, comment, other.batch, user, door, {"rows": found, "filter": dict(chosen or {})}, unchecked
         )
-    other.batch.refresh_from_db()
+    look_again(other.batch)
     return Moved(other.batch, found)
 
 

@@ -14,7 +14,7 @@ from ..exceptions import Refused
 from ..handlers import BatchHandler
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, BatchNumber, FileBatchMixin
-from .base import Change, changing, handler_of, must_be_as_expected
+from .base import Change, changing, handler_of, look_again, must_be_as_expected
 from .rows import LOGGED_ROWS
 
 # Columns of a header that are about the one batch alone; whatever else it holds goes for both parts.
@@ -60,7 +60,7 @@ def split(
         _move(handler, rows, other, found)
         _check_both(handler, other, few if len(few) <= LOGGED_ROWS else None)
         _log_both(change, other.batch, user, door, {"rows": found, "first": first}, dict(chosen or {}))
-    other.batch.refresh_from_db()
+    look_again(other.batch)
     return Moved(other.batch, found)
 
 

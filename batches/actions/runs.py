@@ -247,7 +247,7 @@ def _take_up(
         change.data = {"rows": number, "filter": dict(chosen or {})}
         if status == RowStatus.FAILED:
             change.data["reasons"] = reasons(change.handler, rows)
-    run.refresh_from_db()
+    look_again(run)
     return run
 
 
