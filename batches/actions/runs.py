@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, connections, router, transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -19,7 +20,7 @@ from ..handlers import BatchHandler
 from ..ingest import last_sequence
 from ..lease import owner_name
 from ..log import CODE, Door, log, user_name
-from ..models import BatchBase, Run
+from ..models import BatchBase, Run, RunStep
 from ..runner import Runner
 from ..states import WRITTEN, RowStatus, RunKind, RunState, Status
 from ..takeup import of_status, reasons
@@ -319,15 +320,21 @@ def _stop(batch: BatchBase, run: Run) -> bool:
     if waiting.update(state=RunState.QUEUED, stop_requested=True, pause_requested=False):
         carry_on.enqueue(run.pk)
         return True
-    going = mine.filter(state__in=[*GOING, RunState.PAUSING, RunState.STOPPING])
+    going = _unfinished(mine).filter(state__in=[*GOING, RunState.PAUSING, RunState.STOPPING])
     return bool(going.update(state=RunState.STOPPING, stop_requested=True, pause_requested=False))
+
+
+def _unfinished(runs: Any) -> Any:
+    """Leave out a run whose work is committed, and only its control row does not say so yet."""
+    return runs.exclude(Exists(RunStep.objects.filter(run=OuterRef("pk"), final=True)))
 
 
 def _pause(batch: BatchBase, run: Run) -> bool:
     mine = Run.objects.filter(pk=run.pk)
     if mine.filter(state=RunState.QUEUED).update(state=RunState.PAUSED):
         return True
-    return bool(mine.filter(state__in=GOING).update(state=RunState.PAUSING, pause_requested=True))
+    going = _unfinished(mine).filter(state__in=GOING)
+    return bool(going.update(state=RunState.PAUSING, pause_requested=True))
 
 
 def _resume(batch: BatchBase, run: Run) -> bool:

@@ -241,6 +241,28 @@ def test_a_stop_that_comes_after_the_last_row_is_heeded(boss, monkeypatch):
     assert find_batch(batch.pk).status == "review"
 
 
+def test_a_stop_that_comes_after_the_commit_is_told_so(boss):
+    """The work is committed, and the run's record does not say so yet."""
+    batch = doubled(boss)
+    told = []
+
+    def stop():
+        try:
+            actions.stop(find_batch(batch.pk), boss)
+        except Refused as refused:
+            told.append(str(refused))
+
+    def late(execute, statement, params, many, context):
+        if not told and 'UPDATE "batches_run"' in str(statement) and '"finished" =' in str(statement):
+            in_thread(stop)
+        return execute(statement, params, many, context)
+
+    with connection.execute_wrapper(late):
+        run = actions.execute(batch, boss)
+    assert told == ["It was done before it could be stopped."]
+    assert (run.state, batch.status, prices()) == ("succeeded", "executed", [2, 4, 6, 8, 10])
+
+
 def _look(run_id, seen):
     def read():
         done = Run.objects.get(pk=run_id).done
