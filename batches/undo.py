@@ -9,16 +9,18 @@ what it deleted comes back with its key.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db import models, transaction
+from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from . import journal, outbox, rights, sql
 from .choosing import choose
+from .conf import conf
 from .handlers import BatchHandler
 from .log import user_name
 from .models import Run
@@ -256,10 +258,22 @@ def _mark_batch(handler: BatchHandler, run: Run, *, whole: bool) -> None:
 def preview(
     handler: BatchHandler, limit: int = 50, chosen: Mapping[str, str] | None = None
 ) -> tuple[dict[str, int], list[Kept]]:
-    """Return outcome -> objects as an undo would find them now, and the first that it would keep; nothing is changed or locked.
+    """Return outcome -> objects as an undo would find them now, and the first that it would keep; nothing is changed.
 
-    What refers to something that the batch created is found only while it is undone.
+    Up to `AT_ONCE_ROWS` objects, the undo is done and taken back, which tells also what is in use and what production refuses.
+    With more of them, or where somebody holds one, only what was changed since is looked for; the others are counted as put back.
     """
+    with transaction.atomic(using=handler.using):
+        undo = Undo(handler, chosen)
+        objects = sum(part.objects() for part in undo.parts)
+    if objects <= conf("AT_ONCE_ROWS"):
+        with suppress(DatabaseError), transaction.atomic(using=handler.using):
+            sql.run(handler.using, "SELECT set_config('lock_timeout', '1s', true)")
+            undo.plan()
+            undo.write()
+            found = undo.counts(), undo.kept(limit)
+            transaction.set_rollback(True, using=handler.using)
+            return found
     with transaction.atomic(using=handler.using):
         undo = Undo(handler, chosen)
         for part in undo.parts:
@@ -267,4 +281,4 @@ def preview(
         counts, kept = undo.counts(), undo.kept(limit)
         for part in undo.parts:
             sql.run(handler.using, f"DROP TABLE {part.table}")
-    return counts | {UNDO: sum(part.objects() for part in undo.parts) - counts[KEPT]}, kept
+    return counts | {UNDO: objects - counts[KEPT]}, kept

@@ -45,11 +45,21 @@ def undo_page(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRe
         return told(request, error, batch_url(batch, found.query()))
     context = header(
         batch, handler, verb=VERB["revert"], subtitle=VERB["revert"].label, revision=batch.revision, kept=kept,
-        undo_words=whole(counts["undo"]), kept_words=whole(counts["kept"]), said=said(found), filter_query=found.query(),
-        more_words=whole(counts["kept"] - len(kept)) if counts["kept"] > len(kept) else "",
+        undo_words=whole(counts["undo"]), kept_words=whole(counts["kept"]),
+        used_words=_if_any(counts["in_use"]), failed_words=_if_any(counts["failed"]),
+        said=said(found), filter_query=found.query(),
+        more_words=whole(_not_back(counts) - len(kept)) if _not_back(counts) > len(kept) else "",
         back_url=batch_url(batch, found.query()), outbox=outbox_shown(batch, handler), cannot_take_back=handler.cannot_take_back,
     )  # fmt: skip
     return render(request, "revert.html", context)
+
+
+def _if_any(number: int) -> str:
+    return whole(number) if number else ""
+
+
+def _not_back(counts: dict[str, int]) -> int:
+    return counts["kept"] + counts["in_use"] + counts["failed"]
 
 
 def _revision(request: HttpRequest) -> int:

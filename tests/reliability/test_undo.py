@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.urls import reverse
 
 from batches import actions, journal
@@ -132,21 +133,50 @@ def test_what_the_batch_deleted_and_made_again_goes_back_too(boss, things):
     assert figures(batch)["counts"] == {"reverted": 6}
 
 
-def test_preview_counts_as_the_undo_does_and_names_the_first(boss, things, client):
+def test_preview_counts_as_the_undo_does_and_names_the_first(boss, things, settings):
     batch = run_batch("toy_file", user=boss, file=ContentFile(BOOK, name="book.csv"))
     Thing.objects.filter(code="T1").update(price=77)
     Thing.objects.filter(code="N2").update(name="mine")
     Thing.objects.filter(code="N1").delete()
     Thing.objects.filter(code="T6").update(name="no matter of the batch")
     handler = registry.for_model(type(batch))(batch)
+    before, rows = checksum(), list(handler.rows().values())
+    counts, kept = preview(handler)
+    # Both boxes are in use by then: by what is kept.
+    assert counts == {"undo": 1, "kept": 2, "in_use": 2, "failed": 0}
+    found = [("thing T1", "price", "77.00"), ("thing N2", "", "")]
+    assert [(k.label, k.field, k.now) for k in kept if k.outcome == "kept"] == found
+    assert [k.label for k in kept if k.outcome == "in_use"] == ["box Second", "box Third"]
+    assert preview(handler, limit=1)[1] == kept[:1]
+    assert (checksum(), list(handler.rows().values())) == (before, rows), "a look changes nothing"
+    # With more objects it is only looked for what was changed since.
+    settings.BATCHES = {"AT_ONCE_ROWS": 4}
     counts, kept = preview(handler)
     assert counts == {"undo": 3, "kept": 2, "in_use": 0, "failed": 0}
-    assert [(k.label, k.field, k.now) for k in kept] == [("thing T1", "price", "77.00"), ("thing N2", "", "")]
-    assert preview(handler, limit=1)[1] == kept[:1]
+    assert [(k.label, k.field, k.now) for k in kept] == found
     run = actions.revert(batch, boss)
-    # Both boxes are in use by then: by what is kept.
     assert actions_log(batch).data["objects"] == {"undo": 1, "kept": 2, "in_use": 2, "failed": 0}
     assert run.counts == {"kept": 2, "reverted": 1}
+
+
+def test_preview_waits_for_nobody_for_long(boss, things):
+    batch = run_batch("toy_file", user=boss, file=ContentFile(BOOK, name="book.csv"))
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            list(Thing.objects.filter(code="T1").select_for_update())
+            held.set()
+            let_go.wait(20)
+        connections.close_all()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    counts, kept = preview(registry.for_model(type(batch))(batch))
+    let_go.set()
+    holder.join()
+    assert (counts, kept) == ({"undo": 5, "kept": 0, "in_use": 0, "failed": 0}, [])
 
 
 BOOK = b"code,name,price,box_name\nT1,one,7,Second\nN1,new,8,Second\nN2,newer,9,Third\n"

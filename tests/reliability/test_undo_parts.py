@@ -145,12 +145,19 @@ def test_only_undone_rows_are_written_again(executed, boss):
     assert prices() == [2, 77, 6, 8, 10]
 
 
-def test_what_production_refuses_to_take_back_is_found_and_named(boss):
+def test_what_production_refuses_to_take_back_is_found_and_named(boss, client):
     """A code that is to come back belongs to something else by now; the others come back."""
     Thing.objects.bulk_create(Thing(code=f"D{n}", name=f"thing {n}") for n in range(1, 8))
     batch = run_batch("toy_clean", user=boss)
     assert not Thing.objects.exists()
     Thing.objects.create(code="D3", name="another", price=5)
+    counts, kept = preview(registry.for_model(type(batch))(batch))
+    assert counts == {"undo": 6, "kept": 0, "in_use": 0, "failed": 1}
+    assert "D3" in kept[0].now
+    client.force_login(boss)
+    page = client.get(reverse("batches:revert", args=[batch.pk])).text
+    assert "Refused" in page
+    assert "already exists" in page
     actions.revert(batch, boss)
     assert batch.status == "reverted"
     assert Thing.objects.filter(name__startswith="thing").count() == 6
