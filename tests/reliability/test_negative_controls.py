@@ -12,6 +12,7 @@ from .programme import ground
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SEED = 7
+TRIES = 10
 
 
 def defects():
@@ -42,10 +43,16 @@ def without_index(name):
 def test_seeded_defect_turns_its_trial_red(defect, monkeypatch):
     defect.seed(monkeypatch)
     monkeypatch.setattr(ground, "QUICK", ground.QUICK | defect.settings)
-    with without_index(defect.without_index):
-        report = programme.run(defect.trial, "small", SEED, **defect.options)
-    print(report.text())
-    assert any(defect.says in fault for fault in report.faults), report.faults
+    found = []
+    # Some defects only show where two meet in the same moment, which no seed can order.
+    for seed in range(SEED, SEED + TRIES):
+        with without_index(defect.without_index):
+            report = programme.run(defect.trial, "small", seed, **defect.options)
+        print(report.text())
+        found += report.faults
+        if any(defect.says in fault for fault in report.faults):
+            return
+    pytest.fail(f"{TRIES} trials with the defect were green, or red for another reason: {found}")
 
 
 def test_trials_are_green_without():
