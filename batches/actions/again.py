@@ -15,7 +15,7 @@ from ..handlers import BatchHandler
 from ..log import CODE, Door
 from ..models import BatchBase, Run
 from ..rights import why_not, why_not_populate
-from .base import changing, handler_of, lock_batch, look_again
+from .base import changing, handler_of, lock_batch
 from .mappings import Said, checked_mapping
 from .options import clean_options
 from .runs import begin, work
@@ -75,8 +75,6 @@ def begin_again(
         run = begin(change, "repopulate", user, door, own=own, params={"answers": dict(answers or {})})
         change.comment = _("Started.")
         change.data = {"answers": dict(answers or {})}
-    if not own:
-        look_again(run)
     return run
 
 

@@ -14,7 +14,7 @@ from ..exceptions import Refused
 from ..ingest import last_sequence
 from ..log import CODE, Door
 from ..models import BatchBase, Run
-from .base import changing, look_again, must_be_as_expected
+from .base import changing, must_be_as_expected
 from .rows import LOGGED_ROWS
 from .runs import begin
 
@@ -61,8 +61,6 @@ def bulk_change(
             change.handler.check_peers(pks if len(pks) <= LOGGED_ROWS else None)
             change.comment = bulk.sentence() + "."
             change.touched()
-    if run is not None and not own:
-        look_again(run)
     return Changed(found, run)
 
 

@@ -17,7 +17,7 @@ from ..files.sheet import MAX_ROWS
 from ..grid import visible_rows
 from ..log import CODE, Door
 from ..models import BatchBase, Run
-from .base import changing, look_again
+from .base import changing
 from .runs import begin
 
 
@@ -48,6 +48,4 @@ def export(
         run = begin(change, "export", user, door, own=own, params=params)
         change.comment = _("Started.")
         change.data = {"rows": rows, "kind": kind, "filter": chosen}
-    if not own:
-        look_again(run)
     return run

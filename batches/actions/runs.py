@@ -55,8 +55,6 @@ def start(
     with changing(batch, verb, user, door, revision=revision) as change:
         run = begin(change, verb, user, door, own=own, params=params, in_chunks=in_chunks)
         change.comment = _("Started.")
-    if not own:
-        look_again(run)
     return run
 
 
@@ -95,10 +93,10 @@ def begin(
     change.run = run.pk
     if own:
         _claim_own(run)
-        # Read here and never later: after the commit another may have taken the run over, and its attempt is not ours.
-        run.refresh_from_db()
     else:
         carry_on.enqueue(run.pk)
+    # Read here and never later: after the commit another may have taken the run over, and its attempt is not ours.
+    run.refresh_from_db()
     return run
 
 
@@ -248,7 +246,6 @@ def _take_up(
         change.data = {"rows": number, "filter": dict(chosen or {})}
         if status == RowStatus.FAILED:
             change.data["reasons"] = reasons(change.handler, rows)
-    look_again(run)
     return run
 
 
@@ -273,8 +270,6 @@ def resume(batch: BatchBase, user: Any, *, door: Door = CODE, own: bool = False)
     with changing(batch, "resume", user, door) as change:
         run = begin(change, "execute", user, door, own=own)
         change.comment = _("Goes on with the rows that were left.")
-    if not own:
-        look_again(run)
     return run
 
 

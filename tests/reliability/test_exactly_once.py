@@ -180,7 +180,7 @@ class TakenOver:
         return execute(statement, params, many, context)
 
     def take(self):
-        run = Run.objects.get(batch_id=self.batch.pk, kind="execute")
+        run = Run.objects.filter(batch_id=self.batch.pk, kind="execute").latest("pk")
         Run.objects.filter(pk=run.pk).update(lease_until="2000-01-01T00:00Z")
         self.attempts.append(claim(run.pk, "other").attempt)
 

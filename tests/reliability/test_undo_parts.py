@@ -12,7 +12,7 @@ from django.db import connection
 from django.urls import reverse
 
 from batches import actions
-from batches.exceptions import Forbidden, Refused
+from batches.exceptions import Forbidden, LeaseLost, Refused
 from batches.figures import figures
 from batches.models import Event
 from batches.registry import find_batch, registry
@@ -24,6 +24,7 @@ from tests.toys.models import Box, Thing
 
 from .harness import KillAt, forked, killed, statements
 from .test_chunked import DOUBLED, _carry_on, boss, doubled, prices
+from .test_exactly_once import TakenOver
 
 __all__ = ["boss"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -183,6 +184,18 @@ def test_old_value_that_refers_to_something_gone_is_found_and_named(boss):
     actions.revert(batch, boss)
     assert dict(Thing.objects.values_list("code", "box__name")) == {"A": "New", "B": "Other"}
     assert figures(batch)["counts"] == {"reverted": 1, "kept": 1}
+
+
+def test_who_sleeps_just_after_beginning_to_write_again_does_not_take_the_next_ones_attempt(executed, boss):
+    actions.revert(executed, boss)
+    taken = TakenOver(executed)
+    with connection.execute_wrapper(taken):
+        mine = actions.reapply(executed, boss, own=True)
+    assert mine.attempt == 1
+    taken.attempts or taken.take()
+    with pytest.raises(LeaseLost):
+        actions.work(executed, mine)
+    assert prices() == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("what", ["undo", "again"])
