@@ -88,13 +88,13 @@ def missing_right(
             "type": model._meta.verbose_name_plural,
         }
     if verb == "revert":
-        return _missing_for_undo(handler, user)
+        return _missing_for_undo(handler, user, rows)
     return _missing_for_execution(handler, user, present, rows) if verb in EXECUTES else None
 
 
-def _missing_for_undo(handler: BatchHandler, user: Any) -> str | None:
+def _missing_for_undo(handler: BatchHandler, user: Any, rows: Any = None) -> str | None:
     """Undoing also needs the right to the opposite of each change that was made, and to see all rows."""
-    outside = _outside(handler, user, handler.rows())
+    outside = _outside(handler, user, handler.rows() if rows is None else rows)
     if outside:
         return _("%(n)d rows are outside what you may work on; somebody who may see them all must undo.") % {
             "n": outside

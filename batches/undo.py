@@ -15,6 +15,7 @@ from operator import or_
 from typing import Any
 
 from django.db import DatabaseError, models, transaction
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,6 +29,9 @@ from .sql import Sql, quote
 from .states import WRITTEN, RowStatus, RunKind, Status
 from .touched import all_links, row_links, runs_of
 from .undo_model import FAILED, IN_USE, KEPT, UNDO, Kept, ModelUndo, foreign_keys
+
+# The table of the rows that are undone, where those are not all.
+ROWS = quote("batches_undo_rows")
 
 
 def touched_models(runs: list[int], using: str) -> list[type[models.Model]]:
@@ -71,14 +75,28 @@ class Undo:
         self.chosen = chosen or {}
         runs = runs_of(handler.batch.pk, self.using)
         undone = runs_of(handler.batch.pk, self.using, RunKind.REVERT)
+        if self.some:
+            found = sql.compiled(self._matching().values_list("pk"), self.using)
+            self._note(ROWS, Sql(f"SELECT m.pk FROM ({found.text}) AS m(pk)", found.params))
         self.parts: list[ModelUndo] = []
         for model in touched_models(runs, self.using):
-            only = self._only(model) if self.some else Sql("TRUE")
+            only = self._only(model, len(self.parts)) if self.some else Sql("TRUE")
             if only is not None:
                 self.parts.append(ModelUndo(model, len(self.parts), runs, self.using, undone, only))
 
+    def _note(self, table: str, found: Sql) -> None:
+        """Keep what a query finds for this transaction: it is asked for several times, and the planner knows then how much it is."""
+        sql.run(self.using, f"DROP TABLE IF EXISTS {table}")
+        sql.run(self.using, f"CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS {found.text}", found.params)
+        sql.run(self.using, f"ANALYZE {table}")
+
     def rows(self) -> Any:
         """Return the rows that are undone: what was kept once may be put back now."""
+        rows = self.handler.rows().order_by().filter(status__in=WRITTEN)
+        # As they matched when it began: a filter may ask how a row stands, which changes.
+        return rows.filter(pk__in=RawSQL(f"SELECT pk FROM {ROWS}", ())) if self.some else rows  # noqa: S611
+
+    def _matching(self) -> Any:
         rows = choose(self.handler, self.handler.rows().order_by().filter(status__in=WRITTEN), self.chosen)
         if self.span is not None:
             # What no row stands for is undone with the rest, so a row that stands for nothing waits for that.
@@ -93,31 +111,28 @@ class Undo:
         """Tell whether only some of the batch's rows are undone."""
         return bool(self.chosen) or self.span is not None
 
-    def _only(self, model: type[models.Model]) -> Sql | None:
+    def _only(self, model: type[models.Model], number: int) -> Sql | None:
         """Return the condition that an object with the key e.pk belongs to chosen rows and to no others; None where none can."""
-        table = sql.table(self.handler.row_model)
-        pk = sql.pk_column(self.handler.row_model)
-        mine = sql.compiled(self.rows().values_list("pk"), self.using)
-        columns = [
-            quote(self.handler.row_model._meta.get_field(link).column)  # type: ignore[union-attr]
-            for link, other in self._links().items()
-            if other is model
-        ]
-        if not columns:
+        links = [link for link, other in self._links().items() if other is model]
+        if not links:
             return None
-        key = f"e.{sql.pk_column(model)}"
-        of_mine = [f"{key} IN (SELECT r.{c} FROM {table} r WHERE r.{pk} IN ({mine.text}))" for c in columns]
-        of_others = [
-            f"{key} NOT IN (SELECT r.{c} FROM {table} r WHERE r.batch_id = %s AND r.status IN (%s, %s)"
-            f" AND r.{c} IS NOT NULL AND r.{pk} NOT IN ({mine.text}))"
-            for c in columns
+        keys = quote(f"batches_undo_keys_{number}")
+        self._note(keys, self._keys(links))
+        return Sql(f"e.{sql.pk_column(model)} IN (SELECT k.pk FROM {keys} k)")
+
+    def _keys(self, links: list[str]) -> Sql:
+        """Return the query of what the chosen rows link to, and no other that is written; a range has rows that share nothing."""
+        table, pk = sql.table(self.handler.row_model), sql.pk_column(self.handler.row_model)
+        columns = [sql.column(self.handler.row_model, link) for link in links]
+        # In a range nothing is shared, so that the other rows need not be read.
+        join = "JOIN" if self.span is not None else "LEFT JOIN"
+        texts = [
+            f"SELECT r.{column} AS pk, m.pk IS NOT NULL AS mine FROM {table} r {join} {ROWS} m ON m.pk = r.{pk}"
+            " WHERE r.batch_id = %s AND r.status IN (%s, %s)"
+            for column in columns
         ]
-        params: tuple[Any, ...] = (*mine.params,) * len(columns)
-        if self.span is not None:
-            # Rows that share something are not in such a part, so that all others need not be read.
-            return Sql(f"({' OR '.join(of_mine)})", params)
-        params += (self.handler.batch.pk, *WRITTEN, *mine.params) * len(columns)
-        return Sql(f"({' OR '.join(of_mine)}) AND {' AND '.join(of_others)}", params)
+        text = f"SELECT pk FROM ({' UNION ALL '.join(texts)}) AS l WHERE pk IS NOT NULL GROUP BY pk HAVING bool_and(mine)"
+        return Sql(text, (self.handler.batch.pk, *WRITTEN) * len(texts))
 
     def _links(self) -> dict[str, type[models.Model]]:
         """Return the links by which objects belong to rows; what several rows share is no matter of a range of them."""
@@ -153,8 +168,9 @@ class Undo:
             said = "jsonb_path_query_array(COALESCE(r.issues, '[]'::jsonb), '$[*] ? (!(@.code starts with \"undo_\"))')"
             text = f"UPDATE {rows} r SET status = %s, issues = {said} WHERE r.{sql.pk_column(self.handler.row_model)} IN ({mine.text})"
             sql.run(self.using, text, (RowStatus.APPLIED, *mine.params))
-        chosen = sql.compiled(self.rows().values_list("pk"), self.using) if self.some else Sql("")
-        limit = f" AND r.{sql.pk_column(self.handler.row_model)} IN ({chosen.text})" if self.some else ""
+        limit = (
+            f" AND r.{sql.pk_column(self.handler.row_model)} IN (SELECT pk FROM {ROWS})" if self.some else ""
+        )
         by_model = {part.model: part for part in self.parts}
         for link, model in row_links(self.handler).items():
             part = by_model.get(model)
@@ -169,7 +185,7 @@ class Undo:
                 " jsonb_build_object('field', u.field, 'was', u.was, 'now', u.now, 'who', u.who)))"
                 f" FROM {part.table} u WHERE r.batch_id = %s AND r.status IN (%s, %s) AND r.{column} = u.pk"
                 f" AND u.outcome <> %s{limit}",
-                [RowStatus.KEPT, self.handler.batch.pk, *WRITTEN, UNDO, *chosen.params],
+                [RowStatus.KEPT, self.handler.batch.pk, *WRITTEN, UNDO],
             )
         self.rows().filter(status=RowStatus.APPLIED).update(status=RowStatus.REVERTED)
 
@@ -246,7 +262,7 @@ def _mark_batch(handler: BatchHandler, run: Run, *, whole: bool) -> None:
     if not whole and (written.exists() or rights.pending_rows(handler).exists()):
         batch.status = Status.EXECUTED
         return
-    if any(run.is_chunked for run in Run.objects.filter(batch_id=batch.pk, kind=RunKind.EXECUTE)):
+    if any(before.is_chunked for before in Run.objects.filter(batch_id=batch.pk, kind=RunKind.EXECUTE)):
         # What an execution had not reached is not reached any more.
         reason = _("The batch was undone before this row was reached.")
         rights.pending_rows(handler).order_by().update(status=RowStatus.LEFT, removed_reason=reason)
@@ -264,11 +280,11 @@ def preview(
     With more of them, or where somebody holds one, only what was changed since is looked for; the others are counted as put back.
     """
     with transaction.atomic(using=handler.using):
-        undo = Undo(handler, chosen)
-        objects = sum(part.objects() for part in undo.parts)
+        objects = sum(part.objects() for part in Undo(handler, chosen).parts)
     if objects <= conf("AT_ONCE_ROWS"):
         with suppress(DatabaseError), transaction.atomic(using=handler.using):
             sql.run(handler.using, "SELECT set_config('lock_timeout', '1s', true)")
+            undo = Undo(handler, chosen)
             undo.plan()
             undo.write()
             found = undo.counts(), undo.kept(limit)

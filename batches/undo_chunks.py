@@ -24,13 +24,14 @@ class UndoChunks(Chunks):
         self.runner.guard()
         self.runner.allowed(self.handler)
         self.shared = shared_objects(self.handler)
+        self.all_last = sum(map(len, self.shared.values())) > MOST_SHARED
 
     def _chunk(self, first: int, last: int) -> None:
         """Undo a range of rows and commit; what production refuses is kept and named, so that nothing need be halved here."""
         self.runner.patiently(lambda: self._write(first, last), TRIES)
 
     def _do(self, first: int, last: int) -> None:
-        if sum(map(len, self.shared.values())) > MOST_SHARED:
+        if self.all_last:
             return
         undo = Undo(self.handler, self.run.params.get("filter"), span=(first, last), shared=self.shared)
         rows = undo.rows()

@@ -68,6 +68,7 @@ class ModelUndo:
         self.events = sql.table(journal.event_model(model))
         self.pk = sql.pk_column(model)
         self.refused = 0
+        self.numbered = False
         self.mine = Sql(f"e.pgh_run = ANY(%s) AND {only.text}", (runs, *only.params))
         if undone:
             # What was taken back once is as if it had never been written.
@@ -104,6 +105,7 @@ class ModelUndo:
         """
         ours = f"(SELECT e.{self.pk} AS pk, min(e.pgh_id) AS first_id, max(e.pgh_id) AS last_id FROM {self.events} e"
         ours += f" WHERE {self.mine.text}{'' if all_objects else self._since()} GROUP BY e.{self.pk})"
+        self.numbered = False
         sql.run(self.using, f"DROP TABLE IF EXISTS {self.table}")
         sql.run(
             self.using,
@@ -278,11 +280,10 @@ class ModelUndo:
 
     def _number(self) -> int:
         """Number the objects, which is only needed where one is refused; return how many they are."""
-        sql.run(
-            self.using,
-            f"ALTER TABLE {self.table} ADD COLUMN IF NOT EXISTS n bigint GENERATED ALWAYS AS IDENTITY",
-        )
-        sql.run(self.using, f"CREATE INDEX ON {self.table} (n)")
+        if not self.numbered:
+            sql.run(self.using, f"ALTER TABLE {self.table} ADD COLUMN n bigint GENERATED ALWAYS AS IDENTITY")
+            sql.run(self.using, f"CREATE INDEX ON {self.table} (n)")
+            self.numbered = True
         return int(sql.fetch(self.using, f"SELECT count(*) FROM {self.table}")[0][0])
 
     def _refuse(self, number: int, error: DatabaseError) -> None:

@@ -78,6 +78,21 @@ def test_what_was_kept_goes_back_once_it_is_as_the_batch_left_it(executed, boss)
     assert (row.status, row.issues) == ("reverted", [])
 
 
+def test_filter_may_ask_how_a_row_stands(executed, boss):
+    """What it asks for changes while the rows are undone."""
+    Thing.objects.filter(code="T3").update(price=99)
+    actions.revert(executed, boss, {"q": "T3"})
+    assert PriceHandler(executed).rows().get(status="kept").code == "T3"
+    actions.revert(executed, boss, {"status": "kept"})
+    assert figures(executed)["counts"] == {"applied": 4, "kept": 1}
+    row = PriceHandler(executed).rows().get(status="kept")
+    assert [entry["code"] for entry in row.issues] == ["undo_changed"]
+    Thing.objects.filter(code="T3").update(price=6)
+    actions.revert(executed, boss, {"status": "kept"})
+    assert prices() == [2, 4, 3, 8, 10]
+    assert figures(executed)["counts"] == {"applied": 4, "reverted": 1}
+
+
 def test_undoing_the_last_rows_by_filter_makes_it_undone(executed, boss):
     for n in range(1, 6):
         assert executed.status == "executed"
