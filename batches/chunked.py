@@ -18,12 +18,12 @@ from django.utils.translation import gettext as _
 from . import journal, rights, sql
 from .conf import conf
 from .exceptions import BatchError, Interrupted, LeaseLost, Paused, RunFailed, Stopped
-from .execution import execute_piece, failure_of, mark_executed, must_be_confirmed
+from .execution import execute_piece, mark_executed, must_be_confirmed
 from .handlers import BatchHandler
 from .lease import ENDING, give_back
 from .models import Run, RunStep
 from .states import WRITTEN, RowStatus, RunKind, RunState, Status
-from .takeup import take_up, to_be_taken_up
+from .takeup import failure_of, take_up, to_be_taken_up
 from .words import whole
 
 if TYPE_CHECKING:

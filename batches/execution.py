@@ -17,7 +17,7 @@ from .log import user_name
 from .models import Run
 from .signals import rows_written
 from .states import RowStatus, Status
-from .takeup import takes_up
+from .takeup import failure_of, takes_up
 from .writes import Piece
 
 logger = logging.getLogger("batches")
@@ -40,16 +40,29 @@ def execute_piece(handler: BatchHandler, piece: Piece, run: Run) -> None:
 
     Raises RunFailed where the type does not go on after what it met.
     """
-    before = outbox.written_before(handler, piece)
+    told = bool(handler.get_delivers_to()) or any(map(rows_written.has_listeners, _models(handler)))
+    # What an earlier run has written is told once; where nobody is told, no row is read for it.
+    before = list(_applied(handler, piece).values_list("sequence", flat=True)) if told else []
     _write(handler, piece, run)
-    outbox.enqueue(handler, piece, run, before)
+    if told:
+        written = (
+            _applied(handler, piece).exclude(sequence__in=before) if before else _applied(handler, piece)
+        )
+        _announce(handler, written, run)
+        outbox.enqueue(handler, piece, run, written)
+
+
+def _applied(handler: BatchHandler, piece: Piece) -> Any:
+    return handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED).order_by()
+
+
+def _models(handler: BatchHandler) -> set[type[models.Model]]:
+    return {target.model for target in handler.targets.values()}
 
 
 def _write(handler: BatchHandler, piece: Piece, run: Run) -> None:
     if handler.executes_by_changes:
-        before = _heard_before(handler, piece)
         handler.writer.write(piece, handler.on_conflict)
-        _announce(handler, piece, run, before)
     else:
         handler.execute(handler.piece_rows(piece))
         # A hook that returns has written its rows; one that cannot write a row says so on the row, or raises.
@@ -74,11 +87,6 @@ def _write(handler: BatchHandler, piece: Piece, run: Run) -> None:
             )
 
 
-def failure_of(handler: BatchHandler, row: Any) -> str:
-    """Return what stands on a row that was not written."""
-    return "; ".join(handler.message(entry) for entry in row.issues or [])
-
-
 def mark_executed(handler: BatchHandler, user: Any) -> None:
     """Note on the batch that it is executed, when and by whom; the caller saves it."""
     batch = handler.batch
@@ -89,25 +97,13 @@ def mark_executed(handler: BatchHandler, user: Any) -> None:
     batch.reverted, batch.reverted_by, batch.reverted_by_name = None, None, ""
 
 
-def _heard_before(handler: BatchHandler, piece: Piece) -> list[int]:
-    """Return which rows of a piece an earlier run wrote, so that they are announced once; none is read where nobody listens."""
-    if not any(rows_written.has_listeners(target.model) for target in handler.targets.values()):
-        return []
-    rows = handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED)
-    return list(rows.order_by().values_list("sequence", flat=True))
-
-
-def _announce(handler: BatchHandler, piece: Piece, run: Run, before: list[int]) -> None:
-    """Send the signal about what a piece wrote after commit; the keys are only read if somebody listens."""
+def _announce(handler: BatchHandler, written: Any, run: Run) -> None:
+    """Send the signal about the rows that a piece wrote after commit; the keys are only read if somebody listens."""
     for target in handler.targets.values():
         if not rows_written.has_listeners(target.model):
             continue
-        applied = handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED)
-        if before:
-            applied = applied.exclude(sequence__in=before)
-        pks = list(
-            applied.exclude(**{f"{target.to}__isnull": True}).values_list(f"{target.to}_id", flat=True)
-        )
+        linked = written.exclude(**{f"{target.to}__isnull": True})
+        pks = list(linked.values_list(f"{target.to}_id", flat=True))
         transaction.on_commit(
             lambda model=target.model, pks=pks: _send(model, pks, run),  # type: ignore[misc]
             using=handler.using,

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import connections, router, transaction
-from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -26,7 +26,7 @@ from .exceptions import BatchError, Rejected, RunFailed
 from .handlers import BatchHandler
 from .log import legible
 from .models import Delivery, DeliveryLot, Run
-from .states import WRITTEN, RowStatus
+from .states import WRITTEN
 from .targets import DeliveryTarget, Parcel, find_target
 from .words import whole
 from .writes import Piece
@@ -40,22 +40,11 @@ LONGEST_WAIT = 3_600.0
 # ---- written, in the transaction of the work
 
 
-def written_before(handler: BatchHandler, piece: Piece) -> list[int]:
-    """Return which rows of a piece were written already, by an execution that ended early: those had their deliveries."""
-    if not handler.get_delivers_to():
-        return []
-    rows = handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED)
-    return list(rows.order_by().values_list("sequence", flat=True))
-
-
-def enqueue(handler: BatchHandler, piece: Piece, run: Run, before: list[int]) -> None:
-    """Write what a piece's rows have to tell, in the transaction that wrote the rows. Raises RunFailed for what no target is for."""
+def enqueue(handler: BatchHandler, piece: Piece, run: Run, rows: QuerySet) -> None:
+    """Write what rows of a piece have to tell, in the transaction that wrote the rows. Raises RunFailed for what no target is for."""
     names = handler.get_delivers_to()
     if not names:
         return
-    rows = handler.piece_rows(piece, effective=False).filter(status=RowStatus.APPLIED)
-    if before:
-        rows = rows.exclude(sequence__in=before)
     try:
         targets = {name: find_target(name) for name in names}
     except BatchError as error:
@@ -238,9 +227,7 @@ def _failed(pk: int, attempt: int, reason: str, *, alone: bool = False) -> None:
 
 def send_again(batch: int, using: str) -> int:
     """Let what failed or waits be sent at once, in the caller's transaction; return how many deliveries those are."""
-    open_lots = DeliveryLot.objects.using(using).filter(
-        batch_id=batch, state__in=[State.WAITING, State.FAILED]
-    )
+    open_lots = DeliveryLot.unsent(batch).using(using)
     # What somebody sends right now is not waited for.
     mine = list(open_lots.select_for_update(skip_locked=True).values_list("pk", "rows"))
     lots = DeliveryLot.objects.using(using).filter(pk__in=[pk for pk, _rows in mine])
@@ -251,9 +238,7 @@ def send_again(batch: int, using: str) -> int:
 
 def stand_still(batch: int, using: str) -> None:
     """Let nobody send anything of a batch until the transaction ends, that undoes it; waits for a lot that is being sent."""
-    open_lots = DeliveryLot.objects.using(using).filter(
-        batch_id=batch, state__in=[State.WAITING, State.FAILED]
-    )
+    open_lots = DeliveryLot.unsent(batch).using(using)
     list(open_lots.order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
@@ -263,9 +248,7 @@ def cancel(batch: int, using: str, rows: Any = None) -> int:
     Of a lot that was tried nothing can be taken out, as it must be the same at every try; it is sent whole, unless none of its
     rows is left written.
     """
-    open_lots = DeliveryLot.objects.using(using).filter(
-        batch_id=batch, state__in=[State.WAITING, State.FAILED]
-    )
+    open_lots = DeliveryLot.unsent(batch).using(using)
     # Waits for a lot that is being sent, and leaves it if it was.
     if rows is not None:
         sequences = rows.order_by().values("sequence")

@@ -215,14 +215,14 @@ class Purge:
 
     def _remove_deliveries(self) -> None:
         """Remove what other systems were told, lot by lot; the lots stay, which say how much that was."""
-        for lot in list(
-            DeliveryLot.objects.using(self.using).filter(batch_id=self.batch.pk).values_list("pk", flat=True)
-        ):
+        with self.locked():
+            unsent = outbox.cancel(self.batch.pk, self.using)
+            if unsent:
+                one, many = "%(n)s delivery was never sent.", "%(n)s deliveries were never sent."
+                self._log(ngettext(one, many, unsent) % {"n": whole(unsent)}, {"cancelled": unsent})
+        lots = DeliveryLot.objects.using(self.using).filter(batch_id=self.batch.pk)
+        for lot in list(lots.values_list("pk", flat=True)):
             with self.locked():
-                unsent = outbox.cancel(self.batch.pk, self.using)
-                if unsent:
-                    one, many = "%(n)s delivery was never sent.", "%(n)s deliveries were never sent."
-                    self._log(ngettext(one, many, unsent) % {"n": whole(unsent)}, {"cancelled": unsent})
                 Delivery.objects.using(self.using).filter(lot=lot).delete()
 
     def forget(self) -> None:

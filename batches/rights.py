@@ -191,7 +191,7 @@ def why_not(
         reason = why_not_take_up(handler, verb, rows) or missing_right(handler, verb, user, rows=rows)
     if reason is None and verb in ("carry_on", "close"):
         reason = why_not_leave(handler, verb)
-    if reason is None and verb == "deliver" and not unsent_lots(batch).exists():
+    if reason is None and verb == "deliver" and not DeliveryLot.unsent(batch.pk).exists():
         reason = _("Nothing is left to send.")
     if reason is None and verb == "revert":
         reason = missing_right(handler, verb, user) or why_not_revert(handler)
@@ -253,13 +253,6 @@ def why_not_revert(handler: BatchHandler) -> str | None:
     if not handler.rows().filter(status__in=WRITTEN).exists():
         return _("No row was written, so there is nothing to undo.")
     return None
-
-
-def unsent_lots(batch: BatchBase) -> Any:
-    """Return the deliveries of a batch that were not sent: those that wait, and those that failed."""
-    return DeliveryLot.objects.filter(
-        batch_id=batch.pk, state__in=[DeliveryLot.State.WAITING, DeliveryLot.State.FAILED]
-    )
 
 
 def unwritten_rows(handler: BatchHandler) -> Any:

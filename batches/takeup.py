@@ -15,7 +15,7 @@ from .handlers import BatchHandler
 from .models import Run
 from .pipeline import status_of
 from .sql import Sql, quote
-from .states import RowStatus, RunKind
+from .states import RunKind
 
 # Only an execution says that a row must be fixed and lets it take part: one with such a finding at review did not.
 KEPT = "jsonb_path_query_array(COALESCE(r.issues, '[]'::jsonb), '$[*] ? (@.severity != \"error\")')"
@@ -26,17 +26,12 @@ def takes_up(run: Run) -> bool:
     return "again" in run.params
 
 
-def of_status(handler: BatchHandler, status: str) -> Any:
-    """Return the rows that can be taken up: those that failed, or those that were undone."""
-    return rights.undone_rows(handler) if status == RowStatus.REVERTED else rights.failed_rows(handler)
-
-
 def to_be_taken_up(handler: BatchHandler, run: Run) -> Any:
     """Return the rows that a run takes up; none in one that is not about such rows."""
     if not takes_up(run):
         return handler.rows().none()
     again = run.params["again"]
-    return choose(handler, of_status(handler, again["status"]), again["filter"])
+    return choose(handler, rights.TAKES_UP[again["verb"]](handler), again["filter"])
 
 
 def take_up(handler: BatchHandler, run: Run, first: int, last: int) -> None:
@@ -85,9 +80,10 @@ def _taken_away(handler: BatchHandler, target: Target, link: str) -> Sql:
 def reasons(handler: BatchHandler, rows: Any, limit: int = 20) -> list[dict[str, Any]]:
     """Return what stands on the first of some rows: for the log, as another try takes it off."""
     return [
-        {"row": row.sequence, "text": text} for row, text in _said(handler, rows.order_by("sequence")[:limit])
+        {"row": row.sequence, "text": failure_of(handler, row)} for row in rows.order_by("sequence")[:limit]
     ]
 
 
-def _said(handler: BatchHandler, rows: Any) -> list[tuple[Any, str]]:
-    return [(row, "; ".join(handler.message(entry) for entry in row.issues or [])) for row in rows]
+def failure_of(handler: BatchHandler, row: Any) -> str:
+    """Return what stands on a row that was not written."""
+    return "; ".join(handler.message(entry) for entry in row.issues or [])

@@ -16,12 +16,12 @@ from ..conf import conf
 from ..exceptions import BatchError, Refused
 from ..filling import check_all
 from ..handlers import BatchHandler
-from ..log import CODE, Door, log
+from ..log import CODE, Door
 from ..models import BatchBase
 from ..sql import quote
 from ..states import RowAction, RowStatus, Status
 from .base import Change, changing, handler_of, look_again
-from .parts import Moved, new_part
+from .parts import Moved, count_records, log_both, new_part
 from .runs import begin
 
 logger = logging.getLogger("batches")
@@ -45,18 +45,19 @@ def carry_on(
             raise Refused(_("No row that was changed since review matches the filter."))
         other = handler_of(new_part(change, user, status=Status.REVIEW), user)
         _copy(handler, rows, other.batch.pk)
-        if other.batch.records is not None or handler.batch.records is not None:
-            other.batch.records = other.rows().filter(source_row__isnull=False).count()
+        count_records(handler, other)
         comment = _("Carried on in batch %(number)s.") % {"number": other.batch.shown_number}
         # Those that were copied, whatever production has moved since: what a person may work on may be asked of it.
         copied = handler.rows().order_by().filter(sequence__in=other.rows().values("sequence"))
         found = copied.update(status=RowStatus.LEFT, removed_reason=comment)
         _check(other, user, door, found)
-        # Until a worker has checked them, also if it is stopped, nobody executes them.
-        unchecked = {} if found <= conf("AT_ONCE_ROWS") else {"recheck": True}
-        _log_both(
-            change, comment, other.batch, user, door, {"rows": found, "filter": dict(chosen or {})}, unchecked
-        )
+        log_both(
+            change, "carry_on", other.batch, user, door, here=comment,
+            there=_("Carries on what batch %(number)s found changed.") % {"number": batch.shown_number},
+            data={"rows": found, "filter": dict(chosen or {})},
+            # Until a worker has checked them, also if it is stopped, nobody executes them.
+            more={} if found <= conf("AT_ONCE_ROWS") else {"recheck": True},
+        )  # fmt: skip
     look_again(other.batch)
     return Moved(other.batch, found)
 
@@ -103,20 +104,3 @@ def _check(other: BatchHandler, user: Any, door: Door, rows: int) -> None:
     else:
         begin(Change(other.batch, other), "refresh", user, door, own=False)
     other.batch.save()
-
-
-def _log_both(
-    change: Change, comment: str, made: Any, user: Any, door: Door, data: dict[str, Any], more: dict[str, Any]
-) -> None:
-    """Write into the log of each batch where the other is."""
-    change.touched()
-    change.comment, change.data = comment, {**data, "to": made.pk}
-    log(
-        made,
-        "carry_on",
-        user,
-        door,
-        new=made.status,
-        comment=_("Carries on what batch %(number)s found changed.") % {"number": change.batch.shown_number},
-        data={**data, "from": change.batch.pk, **more},
-    )

@@ -59,7 +59,14 @@ def split(
         other = handler_of(new_part(change, user), user)
         _move(handler, rows, other, found)
         _check_both(handler, other, few if len(few) <= LOGGED_ROWS else None)
-        _log_both(change, other.batch, user, door, {"rows": found, "first": first}, dict(chosen or {}))
+        log_both(
+            change, "split", other.batch, user, door,
+            here=_("Moved to batch %(number)s.") % {"number": other.batch.shown_number},
+            there=_("Moved here from batch %(number)s.") % {"number": batch.shown_number},
+            data={"rows": found, "first": first, "filter": dict(chosen or {})},
+            # Options that were changed since the rows were checked are so for the new batch too.
+            more={"recheck": True} if rights.options_unchecked(change.batch) else {},
+        )  # fmt: skip
     look_again(other.batch)
     return Moved(other.batch, found)
 
@@ -86,11 +93,17 @@ def _move(handler: BatchHandler, rows: QuerySet, other: BatchHandler, found: int
     mine = handler.rows().order_by().filter(pk__in=rows.order_by().values("pk"))
     # What a filter asks of production may be otherwise by now.
     must_be_as_expected(mine.update(batch=other.batch.pk), found)
-    if handler.batch.records is None:
+    count_records(handler, other)
+    if other.batch.records is None:
         return
-    other.batch.records = other.rows().filter(source_row__isnull=False).count()
     handler.batch.ref.moved_records += other.batch.records
     handler.batch.ref.save(update_fields=["moved_records"])
+
+
+def count_records(handler: BatchHandler, other: BatchHandler) -> None:
+    """Note how many records of the file lie in a new batch, if there is a file."""
+    if handler.batch.records is not None:
+        other.batch.records = other.rows().filter(source_row__isnull=False).count()
 
 
 def _check_both(handler: BatchHandler, other: BatchHandler, few: list[int] | None) -> None:
@@ -102,22 +115,21 @@ def _check_both(handler: BatchHandler, other: BatchHandler, few: list[int] | Non
     other.batch.save()
 
 
-def _log_both(
-    change: Change, made: BatchBase, user: Any, door: Door, data: dict[str, Any], chosen: dict[str, str]
+def log_both(
+    change: Change,
+    verb: str,
+    made: BatchBase,
+    user: Any,
+    door: Door,
+    *,
+    here: str,
+    there: str,
+    data: dict[str, Any],
+    more: dict[str, Any],
 ) -> None:
-    """Write into the log of each batch where the other is."""
+    """Write into the log of each batch where the other is; `more` is of the new one alone."""
     change.touched()
-    change.comment = _("Moved to batch %(number)s.") % {"number": made.shown_number}
-    change.data = {**data, "filter": chosen, "to": made.pk}
-    # Options that were changed since the rows were checked are so for the new batch too.
-    unchecked = {"recheck": True} if rights.options_unchecked(change.batch) else {}
-    comment = _("Moved here from batch %(number)s.") % {"number": change.batch.shown_number}
+    change.comment, change.data = here, {**data, "to": made.pk}
     log(
-        made,
-        "split",
-        user,
-        door,
-        new=made.status,
-        comment=comment,
-        data={**data, "filter": chosen, "from": change.batch.pk, **unchecked},
+        made, verb, user, door, new=made.status, comment=there, data={**data, "from": change.batch.pk, **more}
     )

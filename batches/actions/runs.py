@@ -22,8 +22,8 @@ from ..lease import owner_name
 from ..log import CODE, Door, log, user_name
 from ..models import BatchBase, Run, RunStep
 from ..runner import Runner
-from ..states import WRITTEN, RowStatus, RunKind, RunState, Status
-from ..takeup import of_status, reasons
+from ..states import WRITTEN, RunKind, RunState, Status
+from ..takeup import reasons
 from ..verbs import VERB
 from ..words import whole
 from .base import Change, changing, handler_of, look_again
@@ -114,9 +114,10 @@ def proposes_chunks(handler: BatchHandler) -> bool:
     """Tell whether a batch is written in chunks where nobody decides: as the type says, as it was begun, or for its many rows."""
     if handler.atomic != "ask":
         return not handler.atomic
-    before = Run.objects.filter(batch_id=handler.batch.pk, kind=RunKind.EXECUTE).order_by("-pk").first()
-    if before is not None and handler.batch.status != Status.REVIEW:
-        return before.is_chunked
+    if handler.batch.status != Status.REVIEW:
+        before = Run.objects.filter(batch_id=handler.batch.pk, kind=RunKind.EXECUTE).order_by("-pk").first()
+        if before is not None:
+            return before.is_chunked
     return last_sequence(handler) >= conf("CHUNKS_FROM_ROWS")
 
 
@@ -208,7 +209,7 @@ def retry(
 
     With `own` this process claims it at once (call `work`). Raises Refused, Forbidden.
     """
-    return _take_up(batch, "retry", RowStatus.FAILED, user, chosen, door, own)
+    return _take_up(batch, "retry", user, chosen, door, own)
 
 
 def reapply(
@@ -223,28 +224,27 @@ def reapply(
 
     With `own` this process claims it at once (call `work`). Raises Refused, Forbidden.
     """
-    return _take_up(batch, "reapply", RowStatus.REVERTED, user, chosen, door, own)
+    return _take_up(batch, "reapply", user, chosen, door, own)
 
 
 def _take_up(
     batch: BatchBase,
     verb: str,
-    status: RowStatus,
     user: Any,
     chosen: Mapping[str, str] | None,
     door: Door,
     own: bool,
 ) -> Run:
     with changing(batch, verb, user, door) as change:
-        rows = choose(change.handler, of_status(change.handler, status), chosen or {})
+        rows = choose(change.handler, rights.TAKES_UP[verb](change.handler), chosen or {})
         number = rows.count()
         if not number:
             raise Refused(_("No row that could be written again matches the filter."))
-        params = {"again": {"status": status.value, "filter": dict(chosen or {})}}
+        params = {"again": {"verb": verb, "filter": dict(chosen or {})}}
         run = begin(change, verb, user, door, own=own, params=params)
         change.comment = _("Writes %(n)s rows again.") % {"n": whole(number)}
         change.data = {"rows": number, "filter": dict(chosen or {})}
-        if status == RowStatus.FAILED:
+        if verb == "retry":
             change.data["reasons"] = reasons(change.handler, rows)
     return run
 

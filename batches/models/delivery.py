@@ -64,6 +64,11 @@ class DeliveryLot(models.Model):
     def __str__(self) -> str:
         return self.key
 
+    @classmethod
+    def unsent(cls, batch: int) -> models.QuerySet[DeliveryLot]:
+        """Return the lots of a batch that were not sent: those that wait, and those that failed."""
+        return cls._default_manager.filter(batch_id=batch, state__in=[cls.State.WAITING, cls.State.FAILED])
+
 
 class Delivery(models.Model):
     """What one row tells one target. It is written once and never changed; how far it is stands in its lot."""

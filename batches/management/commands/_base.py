@@ -8,10 +8,10 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from django.contrib.auth import get_user_model
@@ -190,6 +190,23 @@ class RunCommand(NumberCommand):
             handler = registry.for_model(type(batch))(batch)
             if handler.rows().filter(status__in=left).exists():
                 raise SystemExit(EXIT_IN_PART)
+
+
+class FilteredRunCommand(RunCommand):
+    """A command that runs long work on the rows of a batch that match a filter."""
+
+    # The function of `actions` that makes the run.
+    action: ClassVar[Callable[..., Run]]
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Add the filter."""
+        super().add_own_arguments(parser)
+        add_filter(parser)
+
+    def begin(self, batch: BatchBase, user: Any, options: dict[str, Any]) -> Run:
+        """Make the run for the rows that match."""
+        make = type(self).action
+        return make(batch, user, chosen(options["filter"]), door=self.door(), own=not options["background"])
 
 
 def ended_in_part(batch: BatchBase, run: Run) -> bool:
