@@ -219,7 +219,7 @@ def why_not_resume(handler: BatchHandler, run: Run | None) -> str | None:
     """Return why nothing goes on (a sentence), or None: a run is paused, or an execution ended before its last row."""
     if run is not None:
         return None if run.state in (RunState.PAUSED, RunState.PAUSING) else _("The run is not paused.")
-    if handler.batch.status != Status.EXECUTED or not pending_rows(handler).exists():
+    if handler.batch.status != Status.EXECUTED or not has_pending(handler):
         return _("Nothing is left to go on with.")
     return None
 
@@ -228,7 +228,7 @@ def why_not_take_up(handler: BatchHandler, verb: str, rows: Any) -> str | None:
     """Return why no row takes part again (a sentence), or None: some failed or were undone, and none is left that was not reached."""
     if not rows.exists():
         return _("No row failed.") if verb == "retry" else _("Nothing of this batch was undone.")
-    if pending_rows(handler).exists():
+    if has_pending(handler):
         return _("Some rows were not reached yet; go on with them first, or close the batch.")
     return None
 
@@ -258,7 +258,9 @@ def why_not_revert(handler: BatchHandler) -> str | None:
 def unwritten_rows(handler: BatchHandler) -> Any:
     """Return the rows that were to be written and are not: those that an execution did not reach, could not or must not write."""
     met = Q(status__in=[RowStatus.CONFLICT, RowStatus.FAILED], removed=False)
-    return handler.rows().filter(met | Q(pk__in=pending_rows(handler).values("pk")))
+    if has_pending(handler):
+        met |= Q(pk__in=pending_rows(handler).values("pk"))
+    return handler.rows().filter(met)
 
 
 def failed_rows(handler: BatchHandler) -> Any:
@@ -283,6 +285,14 @@ TAKES_UP = {"retry": failed_rows, "reapply": undone_rows}
 def pending_rows(handler: BatchHandler) -> Any:
     """Return the rows that take part and were not written yet."""
     return handler.effective_rows().exclude(action=RowAction.UNCHANGED)
+
+
+def has_pending(handler: BatchHandler) -> bool:
+    """Tell whether rows that take part were not reached; none is read where the last execution came to its end."""
+    last = Run.objects.filter(batch_id=handler.batch.pk, kind=RunKind.EXECUTE).order_by("-pk").first()
+    if last is not None and last.state == RunState.SUCCEEDED:
+        return False
+    return bool(pending_rows(handler).exists())
 
 
 def why_not_execute(handler: BatchHandler, present: set[str] | None = None) -> str | None:

@@ -259,10 +259,10 @@ def _mark_batch(handler: BatchHandler, run: Run, *, whole: bool) -> None:
     """Note on the batch where it is now: as long as a row is written or to be, it is executed, unless all was to be undone."""
     batch: Any = handler.batch
     written = handler.rows().filter(status__in=WRITTEN)
-    if not whole and (written.exists() or rights.pending_rows(handler).exists()):
+    if not whole and (written.exists() or rights.has_pending(handler)):
         batch.status = Status.EXECUTED
         return
-    if any(before.is_chunked for before in Run.objects.filter(batch_id=batch.pk, kind=RunKind.EXECUTE)):
+    if rights.has_pending(handler):
         # What an execution had not reached is not reached any more.
         reason = _("The batch was undone before this row was reached.")
         rights.pending_rows(handler).order_by().update(status=RowStatus.LEFT, removed_reason=reason)

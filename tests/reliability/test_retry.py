@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 
-from batches import actions
+from batches import actions, rights
 from batches.exceptions import Forbidden, Refused, RunFailed
 from batches.figures import figures
 from batches.models import Event, Run
@@ -100,6 +100,14 @@ def test_only_the_rows_of_a_filter(failed, boss, monkeypatch):
     assert figures(failed)["counts"] == {"applied": 4, "failed": 1}
     with pytest.raises(Refused, match="No row that could be written again matches"):
         actions.retry(failed, boss, {"q": "T1"})
+
+
+def test_no_row_is_read_to_see_that_all_were_reached(failed, boss, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert not rights.has_pending(PriceHandler(failed))
+    Run.objects.filter(batch_id=failed.pk).update(state="stopped")
+    with django_assert_num_queries(2):
+        assert not rights.has_pending(PriceHandler(failed))
 
 
 def test_conflict_is_not_tried_again(batch, boss):
