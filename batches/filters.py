@@ -53,6 +53,13 @@ class RowFilter(django_filters.FilterSet):
         data = self.data or {}
         return {name: data[name] for name in self.base_filters if (data.get(name) or "").strip()}
 
+    def why_not(self, others: bool = False) -> str | None:
+        """Return that what was asked for is no filter (a sentence), or None; with `others` it may stand among other parameters."""
+        unknown = not others and any(name not in self.base_filters for name in self.data)
+        if unknown or not self.is_valid():
+            return str(_("This filter is not understood; choose the rows again."))
+        return None
+
     def query(self) -> str:
         """Return the filters in force as a query string."""
         made = QueryDict(mutable=True)

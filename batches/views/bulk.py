@@ -37,10 +37,9 @@ def change_all(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpR
     sent = request.POST if request.method == "POST" else request.GET
     query = QueryDict(sent["filter"]) if "filter" in sent else _filter_of(sent)
     found = RowFilter(query, handler, visible_rows(handler, request.user), figures(batch, request.user))
-    if any(name not in found.base_filters for name in found.data) or not found.is_valid():
-        return told(
-            request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
-        )
+    reason = found.why_not()
+    if reason:
+        return told(request, Refused(reason), batch_url(batch))
     form = BulkForm(sent if "set-field" in sent else None, handler)
     bulk = _bulk(form, handler, found)
     if request.method == "POST" and bulk is not None:

@@ -56,10 +56,9 @@ def original(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRes
 def rows(request: HttpRequest, batch: Any, handler: BatchHandler, kind: str) -> HttpResponseBase:
     """Send the rows that match the filter, as a table that can be read in again; of many, offer to have them saved by a run."""
     found = RowFilter(request.GET, handler, visible_rows(handler, request.user))
-    if not found.is_valid():
-        return told(
-            request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
-        )
+    reason = found.why_not(others=True)
+    if reason:
+        return told(request, Refused(reason), batch_url(batch))
     if found.qs.order_by()[: conf("AT_ONCE_ROWS") + 1].count() > conf("AT_ONCE_ROWS"):
         return _by_a_run(request, batch, handler, found, kind)
     if request.method == "POST":

@@ -174,11 +174,9 @@ def set_all_aside(request: HttpRequest, batch: Any, handler: BatchHandler, verb:
     found = RowFilter(
         QueryDict(query), handler, visible_rows(handler, request.user), figures(batch, request.user)
     )
-    unknown = [name for name in found.data if name not in found.base_filters]
-    if unknown or not found.is_valid():
-        return told(
-            request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
-        )
+    reason = found.why_not()
+    if reason:
+        return told(request, Refused(reason), batch_url(batch))
     rows = found.qs.order_by("sequence")
     back = batch_url(batch, found.query())
     form = ReasonForm(request.POST if request.method == "POST" else None)

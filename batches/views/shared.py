@@ -97,10 +97,9 @@ def shared(request: HttpRequest, batch: Any, handler: BatchHandler, code: str) -
     if reason:
         return told(request, BatchError(reason), batch_url(batch))
     found = _filter(request, batch, handler)
-    if found is None:
-        return told(
-            request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
-        )
+    reason = found.why_not()
+    if reason:
+        return told(request, Refused(reason), batch_url(batch))
     chosen = found.qs if found.active else None
     groups = Groups(handler, rule, request.user, chosen)
     if request.method == "POST" and "back" in request.POST:
@@ -112,13 +111,11 @@ def shared(request: HttpRequest, batch: Any, handler: BatchHandler, code: str) -
     return render(request, "shared.html", _context(batch, groups, counts, form, found))
 
 
-def _filter(request: HttpRequest, batch: Any, handler: BatchHandler) -> RowFilter | None:
-    """Return the filter that the page was asked with; None if it is not understood."""
+def _filter(request: HttpRequest, batch: Any, handler: BatchHandler) -> RowFilter:
+    """Return the filter that the page was asked with."""
     query = request.POST.get("filter", "") if request.method == "POST" else request.GET.urlencode()
     rows = visible_rows(handler, request.user)
-    found = RowFilter(QueryDict(query), handler, rows, figures(batch, request.user))
-    known = all(name in found.base_filters for name in found.data)
-    return found if known and found.is_valid() else None
+    return RowFilter(QueryDict(query), handler, rows, figures(batch, request.user))
 
 
 def _settle(request: HttpRequest, batch: Any, groups: Groups, choice: dict[str, Any]) -> HttpResponse:

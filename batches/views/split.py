@@ -33,10 +33,9 @@ def split(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRespon
     query = request.POST.get("filter", "") if request.method == "POST" else request.GET.urlencode()
     data = figures(batch, request.user)
     found = RowFilter(QueryDict(query), handler, visible_rows(handler, request.user), data)
-    if any(name not in found.base_filters for name in found.data) or not found.is_valid():
-        return told(
-            request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
-        )
+    reason = found.why_not()
+    if reason:
+        return told(request, Refused(reason), batch_url(batch))
     if not found.active:
         return told(
             request, Refused(_("Choose with the filter which rows are to be moved.")), batch_url(batch)

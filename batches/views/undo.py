@@ -31,10 +31,9 @@ def undo_page(request: HttpRequest, batch: Any, handler: BatchHandler) -> HttpRe
         return told(request, BatchError(reason), batch_url(batch))
     query = QueryDict(request.POST.get("filter", "")) if request.method == "POST" else request.GET
     found = RowFilter(query, handler, visible_rows(handler, request.user))
-    if any(name not in found.base_filters for name in query) or not found.is_valid():
-        return told(
-            request, Refused(_("This filter is not understood; choose the rows again.")), batch_url(batch)
-        )
+    reason = found.why_not()
+    if reason:
+        return told(request, Refused(reason), batch_url(batch))
     try:
         if request.method == "POST":
             revision = _revision(request)
